@@ -1,0 +1,3 @@
+//! `engine-cli`: render, benchmark and inspect talking-head avatars.
+
+fn main() {}

@@ -1,0 +1,17 @@
+//! The engine: an avatar package and a network in, composited frames out.
+//!
+//! Data flows one way: [`dataset`] -> [`batch`] -> [`backend`] -> [`composite`] -> [`sink`], wired
+//! by [`pipeline`]; only empty buffers travel back. All pixels are 8-bit BGR, rows packed without
+//! padding, top row first.
+
+pub mod backend;
+pub mod batch;
+pub mod composite;
+pub mod dataset;
+pub mod frame;
+pub mod metrics;
+pub mod onnx;
+pub mod pipeline;
+#[cfg(feature = "sample")]
+pub mod sample;
+pub mod sink;
