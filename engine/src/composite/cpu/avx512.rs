@@ -1,0 +1,216 @@
+//! The rows of the fused kernel with AVX-512 and its byte permutes.
+#![expect(unsafe_code, reason = "vector loads and stores take pointers")]
+
+use std::arch::x86_64::*;
+
+use super::fused::{PLANES, RowKernel, convert};
+use super::shuffle::{Layout, Shuffles};
+
+/// Outputs processed at a time: 64, a register of bytes.
+const BLOCK: usize = 64;
+/// Bytes in a register.
+const REGISTER: usize = 64;
+/// The bytes of pairs that hold pixels; the others are the upper halves of 16-bit integers.
+const PIXEL_BYTES: __mmask64 = 0x5555_5555_5555_5555;
+
+/// Proof that the CPU has AVX-512 F, BW and VBMI.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Avx512(());
+
+impl Avx512 {
+    /// `None` where the CPU lacks any of them.
+    pub(crate) fn detect() -> Option<Self> {
+        let found = is_x86_feature_detected!("avx512f")
+            && is_x86_feature_detected!("avx512bw")
+            && is_x86_feature_detected!("avx512vbmi");
+        found.then_some(Self(()))
+    }
+}
+
+impl RowKernel for Avx512 {
+    const LAYOUT: Layout = Layout { outputs: 16, window: 64, block: BLOCK, order: &[0, 1, 2, 3] };
+
+    fn position(output: usize) -> usize {
+        // A pack of two registers takes four outputs of the first, four of the second, and so on.
+        let (register, group, rest) = (output / 16, output % 16 / 4, output % 4);
+        register / 2 * 32 + group * 8 + register % 2 * 4 + rest
+    }
+
+    fn convert(self, values: &[f32], bytes: &mut [u8]) {
+        // SAFETY: `self` exists only where the CPU has what the function enables.
+        unsafe { convert_row(values, bytes) }
+    }
+
+    fn horizontal(self, shuffles: &Shuffles, planes: [&[u8]; PLANES], out: &mut [i16]) {
+        // SAFETY: `self` exists only where the CPU has what the function enables.
+        unsafe { horizontal(shuffles, planes, out) }
+    }
+
+    fn vertical(self, top: &[i16], bottom: &[i16], weights: [i16; 2], out: &mut [u8]) {
+        // SAFETY: `self` exists only where the CPU has what the function enables.
+        unsafe { vertical(top, bottom, weights, out) }
+    }
+}
+
+#[target_feature(enable = "avx512f,avx512bw,avx512vbmi")]
+fn convert_row(values: &[f32], bytes: &mut [u8]) {
+    assert_eq!(values.len(), bytes.len());
+    let Some(last) = values.len().checked_sub(BLOCK) else {
+        return convert(values, bytes);
+    };
+    let mut start = 0;
+    while start < last {
+        // SAFETY: start < last, so BLOCK elements from start on lie in both slices.
+        unsafe { convert_block(values.as_ptr().add(start), bytes.as_mut_ptr().add(start)) };
+        start += BLOCK;
+    }
+    // The last block overlaps the one before it where the length is no multiple.
+    // SAFETY: the slices have exactly BLOCK elements from last on.
+    unsafe { convert_block(values.as_ptr().add(last), bytes.as_mut_ptr().add(last)) };
+}
+
+/// # Safety
+/// `BLOCK` elements can be read from `values` and written to `bytes`.
+#[target_feature(enable = "avx512f,avx512bw,avx512vbmi")]
+unsafe fn convert_block(values: *const f32, bytes: *mut u8) {
+    let full = _mm512_set1_ps(255.0);
+    let quarter = |i: usize| {
+        // SAFETY: the caller vouches for 64 floats, and i is at most 3.
+        let fraction = unsafe { _mm512_loadu_ps(values.add(16 * i)) };
+        // The minimum is its second operand when that is NaN. NaN and what lies below the range
+        // of i32 convert to i32::MIN, which the packs below saturate to 0.
+        _mm512_cvttps_epi32(_mm512_min_ps(full, _mm512_mul_ps(fraction, full)))
+    };
+    let low = _mm512_packs_epi32(quarter(0), quarter(1));
+    let high = _mm512_packs_epi32(quarter(2), quarter(3));
+    let packed = _mm512_packus_epi16(low, high);
+    // The packs work within lanes; put the groups of four back into order.
+    let order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
+    let packed = _mm512_permutexvar_epi32(order, packed);
+    // SAFETY: the caller vouches for 64 bytes.
+    unsafe { _mm512_storeu_si512(bytes.cast(), packed) };
+}
+
+#[target_feature(enable = "avx512f,avx512bw,avx512vbmi")]
+fn horizontal(shuffles: &Shuffles, planes: [&[u8]; PLANES], out: &mut [i16]) {
+    const WINDOWS: usize = Avx512::LAYOUT.order.len();
+    assert_eq!(shuffles.layout(), Avx512::LAYOUT);
+    let plane_len = out.len() / PLANES;
+    let starts = shuffles.starts().as_chunks::<WINDOWS>().0;
+    let indices = shuffles.indices().as_chunks::<{ 4 * BLOCK }>().0;
+    let weights = shuffles.weights().as_chunks::<{ 2 * BLOCK }>().0;
+    assert!(starts.len() == indices.len() && starts.len() == weights.len());
+    assert_eq!(starts.len() * BLOCK, plane_len);
+    assert!(planes.iter().all(|plane| plane.len() >= shuffles.reach()));
+    for (block, ((starts, indices), weights)) in starts.iter().zip(indices).zip(weights).enumerate()
+    {
+        // SAFETY: a block has four registers of indices and of weights.
+        let (indices, weights) =
+            unsafe { (load_four(indices.as_ptr().cast()), load_four(weights.as_ptr().cast())) };
+        for (channel, plane) in planes.iter().enumerate() {
+            let sums = |i: usize| {
+                // SAFETY: a window that begins at one of the starts ends within `reach` bytes, and
+                // the plane has as many.
+                let pixels =
+                    unsafe { _mm512_loadu_si512(plane.as_ptr().add(starts[i] as usize).cast()) };
+                let pairs = _mm512_maskz_permutexvar_epi8(PIXEL_BYTES, indices[i], pixels);
+                _mm512_srai_epi32(_mm512_madd_epi16(pairs, weights[i]), 4)
+            };
+            let halves =
+                [_mm512_packs_epi32(sums(0), sums(1)), _mm512_packs_epi32(sums(2), sums(3))];
+            let at = channel * plane_len + block * BLOCK;
+            for (half, packed) in halves.into_iter().enumerate() {
+                // SAFETY: a plane of `out` holds exactly the blocks that are looped over.
+                unsafe {
+                    let to = out.as_mut_ptr().add(at + half * BLOCK / 2);
+                    _mm512_storeu_si512(to.cast(), packed);
+                }
+            }
+        }
+    }
+}
+
+/// # Safety
+/// Four registers can be read from `from`.
+#[target_feature(enable = "avx512f,avx512bw,avx512vbmi")]
+unsafe fn load_four(from: *const __m512i) -> [__m512i; 4] {
+    // SAFETY: the caller vouches for all four.
+    [0, 1, 2, 3].map(|i| unsafe { _mm512_loadu_si512(from.add(i)) })
+}
+
+#[target_feature(enable = "avx512f,avx512bw,avx512vbmi")]
+fn vertical(top: &[i16], bottom: &[i16], weights: [i16; 2], out: &mut [u8]) {
+    let plane_len = top.len() / PLANES;
+    assert_eq!(top.len(), bottom.len());
+    assert!(plane_len.is_multiple_of(BLOCK) && out.len() <= top.len());
+    let weights = weights.map(|weight| _mm512_set1_epi16(weight));
+    let two = _mm512_set1_epi16(2);
+    let combine = |at: usize| {
+        // SAFETY: callers pass the start of a register within a block within a plane.
+        let (top, bottom) = unsafe {
+            (
+                _mm512_loadu_si512(top.as_ptr().add(at).cast()),
+                _mm512_loadu_si512(bottom.as_ptr().add(at).cast()),
+            )
+        };
+        let sum = _mm512_add_epi16(
+            _mm512_mulhi_epi16(top, weights[0]),
+            _mm512_mulhi_epi16(bottom, weights[1]),
+        );
+        _mm512_srai_epi16(_mm512_add_epi16(sum, two), 2)
+    };
+    for (block, out) in out.chunks_mut(PLANES * BLOCK).enumerate() {
+        let plane = |channel: usize| {
+            let at = channel * plane_len + block * BLOCK;
+            _mm512_packus_epi16(combine(at), combine(at + BLOCK / 2))
+        };
+        let pixels = interleave(plane(0), plane(1), plane(2));
+        for (register, out) in pixels.into_iter().zip(out.chunks_mut(REGISTER)) {
+            if let Ok(out) = <&mut [u8; REGISTER]>::try_from(&mut *out) {
+                // SAFETY: the array is as long as the register.
+                unsafe { _mm512_storeu_si512(out.as_mut_ptr().cast(), register) };
+            } else {
+                let bytes = (1 << out.len()) - 1;
+                // SAFETY: the mask selects as many bytes as the chunk has.
+                unsafe { _mm512_mask_storeu_epi8(out.as_mut_ptr().cast(), bytes, register) };
+            }
+        }
+    }
+}
+
+/// Interleaves 64 bytes of each plane, in the order in which two packs left them, to 64 BGR pixels.
+#[target_feature(enable = "avx512f,avx512bw,avx512vbmi")]
+fn interleave(b: __m512i, g: __m512i, r: __m512i) -> [__m512i; PLANES] {
+    [0, 1, 2].map(|part| {
+        // SAFETY: the table has a register for each part.
+        let from = unsafe { _mm512_loadu_si512(INTERLEAVE[part].as_ptr().cast()) };
+        let bg = _mm512_permutex2var_epi8(b, from, g);
+        _mm512_mask_permutexvar_epi8(bg, THIRD[part], from, r)
+    })
+}
+
+/// Where the bytes of 64 interleaved pixels come from: an index into B and G, one after the other,
+/// or into R.
+const INTERLEAVE: [[u8; REGISTER]; PLANES] = {
+    let mut from = [[0; REGISTER]; PLANES];
+    let mut n = 0;
+    while n < PLANES * BLOCK {
+        let (pixel, channel) = (n / 3, n % 3);
+        // Packs of packs take four outputs of each of four registers, then the next four of each.
+        let position = pixel % 16 / 4 * 16 + pixel / 16 * 4 + pixel % 4;
+        from[n / REGISTER][n % REGISTER] = (if channel == 1 { 64 } else { 0 } + position) as u8;
+        n += 1;
+    }
+    from
+};
+
+/// Which bytes of 64 interleaved pixels are R.
+const THIRD: [__mmask64; PLANES] = {
+    let mut third = [0; PLANES];
+    let mut n = 2;
+    while n < PLANES * BLOCK {
+        third[n / REGISTER] |= 1 << (n % REGISTER);
+        n += 3;
+    }
+    third
+};

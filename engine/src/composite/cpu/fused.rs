@@ -1,0 +1,176 @@
+//! One pass from floats to the frame, over whatever vector instructions do the rows.
+//!
+//! Only source rows that some output row needs are converted, each once, and nothing larger than
+//! a row is written but the rectangle itself.
+
+use crate::composite::plan::{Axes, Taps};
+use crate::frame::ModelGeometry;
+
+use super::buffer::{AlignedBuffer, CACHE_LINE};
+use super::scalar::{Target, to_byte};
+use super::shuffle::{Layout, Shuffles};
+
+/// Colour planes.
+pub(super) const PLANES: usize = 3;
+
+/// Unused bytes before column 0 of a plane, so that the prediction starts on a cache line.
+const LEAD: usize = CACHE_LINE - ModelGeometry::BORDER;
+
+/// The three steps of a row, in some instruction set. A value proves that the CPU has it.
+pub(crate) trait RowKernel: Copy {
+    /// How [`Self::horizontal`] divides a row.
+    const LAYOUT: Layout;
+
+    /// Where [`Self::horizontal`] stores an output of a block, within that block.
+    fn position(output: usize) -> usize;
+
+    /// Converts floats to bytes as [`to_byte`] does. Both slices have the same length.
+    fn convert(self, values: &[f32], bytes: &mut [u8]);
+
+    /// Resizes a row of each plane along the row and drops four bits, plane after plane, each a
+    /// third of `out` and a whole number of blocks.
+    fn horizontal(self, shuffles: &Shuffles, planes: [&[u8]; PLANES], out: &mut [i16]);
+
+    /// Combines two resized rows and interleaves the planes to the BGR bytes of `out`.
+    fn vertical(self, top: &[i16], bottom: &[i16], weights: [i16; 2], out: &mut [u8]);
+}
+
+/// A plan, with the columns in the kernel's form.
+#[derive(Debug)]
+pub(crate) struct FusedPlan {
+    axes: Axes<2>,
+    /// `None` where the rectangle is so narrow that taps lie too far apart for shuffles.
+    shuffles: Option<Shuffles>,
+}
+
+impl FusedPlan {
+    pub(crate) fn new<K: RowKernel>(axes: Axes<2>) -> Self {
+        let shuffles = Shuffles::new(K::LAYOUT, &axes.columns);
+        Self { axes, shuffles }
+    }
+}
+
+/// What the fused kernels write to on their way.
+#[derive(Debug)]
+pub(crate) struct FusedScratch {
+    /// One source row as three planes of bytes.
+    planes: AlignedBuffer<u8>,
+    /// Two resized rows of three planes each; row y of the crop goes to `rows[y % 2]`.
+    rows: [AlignedBuffer<i16>; 2],
+}
+
+impl FusedScratch {
+    pub(crate) fn new<K: RowKernel>(geometry: ModelGeometry, widest: usize) -> Self {
+        let row = PLANES * widest.next_multiple_of(K::LAYOUT.block);
+        Self {
+            planes: AlignedBuffer::new(PLANES * plane_stride(geometry)),
+            rows: [AlignedBuffer::new(row), AlignedBuffer::new(row)],
+        }
+    }
+
+    /// Whether the memory suffices for a crop of `geometry` and rectangles up to `widest` pixels.
+    pub(crate) fn suits<K: RowKernel>(&self, geometry: ModelGeometry, widest: usize) -> bool {
+        let row = PLANES * widest.next_multiple_of(K::LAYOUT.block);
+        self.planes.len() == PLANES * plane_stride(geometry)
+            && self.rows.iter().all(|held| held.len() >= row)
+    }
+}
+
+/// Bytes of a plane in the scratch: a window that starts at the last column still lies in it.
+fn plane_stride(geometry: ModelGeometry) -> usize {
+    (LEAD + geometry.crop_side() + CACHE_LINE).next_multiple_of(CACHE_LINE)
+}
+
+/// Composites one frame. Buffers have the lengths that `geometry` and the target's frame size
+/// imply, and the target's rectangle lies in the frame and has the plan's size.
+pub(crate) fn composite<K: RowKernel>(
+    kernel: K,
+    plan: &FusedPlan,
+    geometry: ModelGeometry,
+    scratch: &mut FusedScratch,
+    prediction: &[f32],
+    crop: &[u8],
+    target: Target<'_>,
+) {
+    let row = PLANES * plan.axes.columns.len().next_multiple_of(K::LAYOUT.block);
+    let planes = &mut scratch.planes[..];
+    let [even, odd] = &mut scratch.rows;
+    let rows = [&mut even[..row], &mut odd[..row]];
+    let mut held = [None; 2];
+    for (taps, out) in plan.axes.rows.iter().zip(target.rows()) {
+        for y in taps.index {
+            if held[y % 2] != Some(y) {
+                load_row(kernel, geometry, prediction, crop, y, planes);
+                let planes = split_planes(planes);
+                match &plan.shuffles {
+                    Some(shuffles) => kernel.horizontal(shuffles, planes, rows[y % 2]),
+                    None => horizontal::<K>(&plan.axes.columns, planes, rows[y % 2]),
+                }
+                held[y % 2] = Some(y);
+            }
+        }
+        let [top, bottom] = taps.index.map(|y| &rows[y % 2][..]);
+        kernel.vertical(top, bottom, taps.weights, out);
+    }
+}
+
+/// The planes from column 0 on.
+fn split_planes(planes: &[u8]) -> [&[u8]; PLANES] {
+    let stride = planes.len() / PLANES;
+    std::array::from_fn(|channel| &planes[channel * stride + LEAD..(channel + 1) * stride])
+}
+
+/// Writes row `y` of the crop, with the prediction inside it, to `planes`.
+fn load_row<K: RowKernel>(
+    kernel: K,
+    geometry: ModelGeometry,
+    prediction: &[f32],
+    crop: &[u8],
+    y: usize,
+    planes: &mut [u8],
+) {
+    const BORDER: usize = ModelGeometry::BORDER;
+    let side = geometry.side();
+    let crop_side = geometry.crop_side();
+    let stride = planes.len() / PLANES;
+    let crop_row = &crop[y * 3 * crop_side..(y + 1) * 3 * crop_side];
+    let inside = (BORDER..BORDER + side).contains(&y);
+    for (channel, plane) in planes.chunks_exact_mut(stride).enumerate() {
+        let plane = &mut plane[LEAD..LEAD + crop_side];
+        let column = |x: usize| crop_row[3 * x + channel];
+        if inside {
+            let start = channel * side * side + (y - BORDER) * side;
+            for x in 0..BORDER {
+                plane[x] = column(x);
+                plane[BORDER + side + x] = column(BORDER + side + x);
+            }
+            kernel.convert(&prediction[start..start + side], &mut plane[BORDER..BORDER + side]);
+        } else {
+            for (x, byte) in plane.iter_mut().enumerate() {
+                *byte = column(x);
+            }
+        }
+    }
+}
+
+/// [`RowKernel::horizontal`] without vector instructions, for taps that are far apart.
+fn horizontal<K: RowKernel>(columns: &[Taps<2>], planes: [&[u8]; PLANES], out: &mut [i16]) {
+    let plane_len = out.len() / PLANES;
+    for (plane, out) in planes.into_iter().zip(out.chunks_exact_mut(plane_len)) {
+        let blocks = out.chunks_exact_mut(K::LAYOUT.block);
+        for (columns, block) in columns.chunks(K::LAYOUT.block).zip(blocks) {
+            for (output, Taps { index, weights }) in columns.iter().enumerate() {
+                let [left, right] =
+                    [0, 1].map(|k| i32::from(plane[index[k]]) * i32::from(weights[k]));
+                block[K::position(output)] = ((left + right) >> 4) as i16;
+            }
+        }
+    }
+}
+
+/// [`RowKernel::convert`] without vector instructions, for rows shorter than a register.
+pub(super) fn convert(values: &[f32], bytes: &mut [u8]) {
+    for (byte, &value) in bytes.iter_mut().zip(values) {
+        *byte = to_byte(value);
+    }
+}
