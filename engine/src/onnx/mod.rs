@@ -1,1 +1,13 @@
-//! TODO
+//! The ONNX file format: reading and writing models, and what a model says about its tensors.
+//!
+//! [`Model`] answers the questions that the engine asks; [`proto`] is the format itself, for code
+//! that builds or rewrites graphs.
+
+mod error;
+mod model;
+pub mod proto;
+mod tensor;
+
+pub use error::OnnxError;
+pub use model::Model;
+pub use tensor::{Dim, ElementType, TensorInfo};
