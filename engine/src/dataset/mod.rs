@@ -1,1 +1,38 @@
-//! TODO
+//! The avatar package on disk, and its frames in output order.
+//!
+//! [`Package`] validates the metadata (form, sizes, counts, rectangles) without keeping pixels.
+//! [`FrameStore`] holds the decoded frames in RAM or streams them; either way a run takes its
+//! [`Sample`]s from a [`FrameSource`]. [`Features`] are the audio rows that go with them.
+//!
+//! Output frame `k` shows background [`ping_pong`]`(k)` and is driven by feature row `k`.
+
+mod checksum;
+mod error;
+mod features;
+mod images;
+mod manifest;
+mod npy;
+mod order;
+mod package;
+mod ram;
+mod reader;
+mod rectangles;
+mod sample;
+mod store;
+mod stream;
+mod tracks;
+#[cfg(feature = "opencv")]
+mod video;
+#[cfg(not(feature = "opencv"))]
+#[path = "video_absent.rs"]
+mod video;
+
+#[cfg(test)]
+mod tests;
+
+pub use error::DatasetError;
+pub use features::Features;
+pub use order::ping_pong;
+pub use package::{Form, Inputs, Package};
+pub use sample::{Background, InputPixels, Sample};
+pub use store::{DecodeStats, FrameSource, FrameStore, StoreMode, StoreOptions};

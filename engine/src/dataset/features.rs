@@ -1,0 +1,181 @@
+//! Audio features: one row of 512 floats for each output frame.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use super::DatasetError;
+use super::npy::NpyFile;
+
+/// Audio features, `[rows, 512]`. Clones share the values.
+#[derive(Clone, Debug)]
+pub struct Features {
+    /// The rows that are stored, one after another.
+    stored: Arc<[f32]>,
+    /// Rows of the sequence; the stored ones repeat where it is longer.
+    rows: usize,
+}
+
+impl Features {
+    /// Values in a row.
+    pub const ROW: usize = 512;
+    /// Rows that the network sees for one frame: 8 before it, its own, and 7 after it.
+    pub const WINDOW_ROWS: usize = 16;
+    /// Values in a window.
+    pub const WINDOW_LEN: usize = Self::WINDOW_ROWS * Self::ROW;
+    const ROWS_BEFORE: u64 = 8;
+
+    /// Reads a .npy file (header versions 1 to 3) with a little-endian f32 or f64 array of shape
+    /// `[T, 512]` in C order, T at least 1. f64 values are rounded to f32.
+    ///
+    /// # Errors
+    /// A file that is no such array, is cut short, has bytes left over, or contains a value that is
+    /// not finite as f32; hubert and wenet features are recognised by their shape and named.
+    pub fn load(path: &Path) -> Result<Self, DatasetError> {
+        let file = NpyFile::open(path)?;
+        let problem = |problem: String| DatasetError::Features { path: path.to_owned(), problem };
+        let item = match file.header.descr.as_str() {
+            "<f4" => 4,
+            "<f8" => 8,
+            other => {
+                return Err(problem(format!(
+                    "dtype {other}; expected little-endian float32 (<f4) or float64 (<f8)"
+                )));
+            }
+        };
+        if file.header.fortran_order {
+            return Err(problem(
+                "fortran_order is True; expected C order: save numpy.ascontiguousarray(features)"
+                    .to_owned(),
+            ));
+        }
+        let shape = &file.header.shape;
+        let rows = match file.header.shape[..] {
+            [rows, 512] if rows > 0 => rows,
+            _ => return Err(problem(unsupported_shape(shape))),
+        };
+        let needed = rows.checked_mul((Self::ROW * item) as u64).ok_or_else(|| {
+            problem(format!("shape {shape:?} overflows; expected [T, 512] that fits in memory"))
+        })?;
+        if file.data_bytes != needed {
+            let fault =
+                if file.data_bytes < needed { "cut short" } else { "longer than its shape" };
+            return Err(problem(format!(
+                "{fault}: {} bytes of data; expected {needed} for shape {shape:?}",
+                file.data_bytes
+            )));
+        }
+        let data = file.read_data(path)?;
+        let values: Vec<f32> = if item == 4 {
+            data.as_chunks().0.iter().map(|&bytes| f32::from_le_bytes(bytes)).collect()
+        } else {
+            data.as_chunks().0.iter().map(|&bytes| f64::from_le_bytes(bytes) as f32).collect()
+        };
+        if let Some(at) = values.iter().position(|value| !value.is_finite()) {
+            return Err(problem(format!(
+                "row {}, column {} is {}; expected finite numbers",
+                at / Self::ROW,
+                at % Self::ROW,
+                values[at]
+            )));
+        }
+        Ok(Self { rows: values.len() / Self::ROW, stored: values.into() })
+    }
+
+    /// Features from `rows * 512` values in row order.
+    ///
+    /// # Panics
+    /// When there is no whole row or a part of one.
+    pub fn from_rows(values: Vec<f32>) -> Self {
+        assert!(
+            !values.is_empty() && values.len().is_multiple_of(Self::ROW),
+            "features are whole rows of {} values, at least one",
+            Self::ROW
+        );
+        Self { rows: values.len() / Self::ROW, stored: values.into() }
+    }
+
+    /// Number of rows, repeated ones included.
+    pub fn rows(&self) -> usize {
+        self.rows
+    }
+
+    /// The same rows over and over, `rows` of them in all, without copying: row `k` is stored row
+    /// `k` modulo the number stored. Never shorter than before, so a run of fewer frames than there
+    /// are rows still sees the rows that follow its last frame.
+    #[must_use]
+    pub fn repeat_to(&self, rows: usize) -> Self {
+        Self { stored: Arc::clone(&self.stored), rows: self.rows.max(rows) }
+    }
+
+    /// Writes rows `k - 8` to `k + 7` to `out`, one after another. Rows before the first and after
+    /// the last are zeros.
+    ///
+    /// # Panics
+    /// When `out` does not hold [`Self::WINDOW_LEN`] values.
+    pub fn window(&self, k: u64, out: &mut [f32]) {
+        assert_eq!(out.len(), Self::WINDOW_LEN, "a window is 16 rows of 512 values");
+        let stored_rows = (self.stored.len() / Self::ROW) as u64;
+        for (offset, slot) in (0..).zip(out.chunks_exact_mut(Self::ROW)) {
+            let row = k.checked_add(offset).and_then(|row| row.checked_sub(Self::ROWS_BEFORE));
+            match row.filter(|&row| row < self.rows as u64) {
+                Some(row) => {
+                    let start = (row % stored_rows) as usize * Self::ROW;
+                    slot.copy_from_slice(&self.stored[start..start + Self::ROW]);
+                }
+                None => slot.fill(0.0),
+            }
+        }
+    }
+}
+
+fn unsupported_shape(shape: &[u64]) -> String {
+    let kind = match shape {
+        [_, inner @ ..] if inner.contains(&1024) => " (these look like hubert features)",
+        [_, inner @ ..] if inner.contains(&256) => " (these look like wenet features)",
+        _ => "",
+    };
+    format!(
+        "shape {shape:?}{kind}; expected [T, 512] with T at least 1: only ave features, 512 values a \
+         row, are supported"
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Row r holds r + 1 everywhere.
+    fn numbered(rows: usize) -> Features {
+        Features::from_rows((0..rows * 512).map(|i| (i / 512 + 1) as f32).collect())
+    }
+
+    fn window(features: &Features, k: u64) -> Vec<f32> {
+        let mut out = vec![f32::NAN; Features::WINDOW_LEN];
+        features.window(k, &mut out);
+        assert!(out.chunks(512).all(|row| row.iter().all(|value| *value == row[0])));
+        out.chunks(512).map(|row| row[0]).collect()
+    }
+
+    #[test]
+    fn rows_outside_are_zeros() {
+        let features = numbered(10);
+        let mut expected = [0.0; 16];
+        expected[8..].copy_from_slice(&[1., 2., 3., 4., 5., 6., 7., 8.]);
+        assert_eq!(window(&features, 0), expected);
+        let mut expected = [0.0; 16];
+        expected[..9].copy_from_slice(&[2., 3., 4., 5., 6., 7., 8., 9., 10.]);
+        assert_eq!(window(&features, 9), expected);
+        assert_eq!(window(&features, u64::MAX), [0.0; 16]);
+    }
+
+    #[test]
+    fn repeated_rows_wrap_and_end() {
+        let features = numbered(3).repeat_to(11);
+        assert_eq!(features.rows(), 11);
+        // Rows 2 to 10 of the sequence, then nothing.
+        let mut expected = [0.0; 16];
+        expected[..9].copy_from_slice(&[3., 1., 2., 3., 1., 2., 3., 1., 2.]);
+        assert_eq!(window(&features, 10), expected);
+        assert_eq!(numbered(3).repeat_to(2).rows(), 3);
+    }
+}
