@@ -78,7 +78,8 @@ impl Model {
     pub fn inputs(&self) -> Vec<TensorInfo> {
         let Some(graph) = &self.proto.graph else { return Vec::new() };
         let dense = graph.initializer.iter().map(TensorProto::name);
-        let sparse = graph.sparse_initializer.iter().filter_map(|s| Some(s.values.as_ref()?.name()));
+        let sparse =
+            graph.sparse_initializer.iter().filter_map(|s| Some(s.values.as_ref()?.name()));
         let initializers: HashSet<&str> = dense.chain(sparse).collect();
         let given = graph.input.iter().filter(|input| !initializers.contains(input.name()));
         given.map(TensorInfo::from).collect()
