@@ -1,8 +1,10 @@
 //! Sinks against real files: exact contents, names, and what is left when something fails.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop where it is")]
 
 use std::error::Error;
 use std::fs::{self, File};
 use std::io::Read;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex};
@@ -213,6 +215,19 @@ fn images_of_the_same_names_are_replaced_and_others_left() {
     assert_eq!(names(dir.path()), ["frame_00000.png", "frame_00001.png", "notes.txt"]);
     assert_is_noise(&dir.path().join("frame_00000.png"), 0, SMALL);
     assert_eq!(fs::read(dir.path().join("frame_00001.png")).unwrap(), b"before");
+}
+
+#[test]
+fn files_may_be_read_by_whoever_may_read_any_other_new_file() {
+    let source = Source::new(SMALL);
+    let dir = tempfile::tempdir().unwrap();
+    let mode = |name: &str| fs::metadata(dir.path().join(name)).unwrap().permissions().mode();
+    fs::write(dir.path().join("other"), "").unwrap();
+    let target = format!("png:{}", dir.path().display());
+    let mut sink = open(&target, SinkOptions::new(SMALL, 1)).unwrap();
+    sink.write(source.noise(0)).unwrap();
+    sink.finish().unwrap();
+    assert_eq!(mode("frame_00000.png"), mode("other"));
 }
 
 #[test]
