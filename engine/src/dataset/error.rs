@@ -69,14 +69,14 @@ pub enum DatasetError {
 
     /// A track has fewer or more frames than there are rectangles.
     #[error(
-        "{} has {found} frames but cache/crop_rectangles.json has {expected} rectangles; expected \
+        "{} has {found} but cache/crop_rectangles.json has {expected} rectangles; expected \
          one rectangle for each frame",
         path.display()
     )]
     FrameCount {
         /// The video or the folder of images.
         path: PathBuf,
-        /// Number of frames, and which is missing where that is known.
+        /// Number of frames, and which is missing where that is known: `3 frames (2.png is missing)`.
         found: String,
         /// Number of rectangles.
         expected: usize,

@@ -351,7 +351,7 @@ impl FoundTrack {
                 }
                 Err(DatasetError::FrameCount {
                     path: path.clone(),
-                    found: found.to_string(),
+                    found: format!("{found} frames"),
                     expected,
                 })
             }
@@ -360,9 +360,12 @@ impl FoundTrack {
                 let found = match (0..expected).find(|frame| !exists(frame)) {
                     Some(missing) => {
                         let count = (0..expected).filter(exists).count();
-                        format!("{count} (without {missing}{suffix})")
+                        format!("{count} frames ({missing}{suffix} is missing)")
                     }
-                    None if exists(&expected) => (0..).take_while(exists).count().to_string(),
+                    None if exists(&expected) => {
+                        format!("{} frames", (0..).take_while(exists).count())
+                    }
+
                     None => return Ok(()),
                 };
                 Err(DatasetError::FrameCount { path: folder.clone(), found, expected })

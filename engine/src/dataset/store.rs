@@ -157,7 +157,7 @@ enum Supply {
 
 impl FrameSource {
     /// What the decoder has done so far; nothing for frames in RAM.
-    pub fn decode_stats(&self) -> DecodeStats {
+    pub fn stats(&self) -> DecodeStats {
         match &self.supply {
             Supply::Ram { .. } => DecodeStats::default(),
             Supply::Stream(stream) => stream.stats(),

@@ -8,6 +8,11 @@
 //! least one is free and the decoder cannot wait forever. The channel has room for every sample
 //! there are buffers for: a finished window is queued whole, and the decoder is at once free to go
 //! to the next one and to fill it while this one plays and its buffers come back.
+//!
+//! Going back costs the frames between a key frame and the window, which are decoded but neither
+//! converted nor copied. At 1280x720 with all four tracks and windows of 31 frames, forwards and
+//! backwards take 1.7 and 1.9 ms a frame on two cores for OpenCV's own videos (a key frame in 12), 1.8
+//! and 6.0 ms for H.264 with a key frame in 250. That is why nothing is spooled to disk.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -28,7 +33,7 @@ use crate::frame::{BufferPool, Closed};
 
 /// Bytes that a stream's buffers may take, unless its least window and the frames in flight need
 /// more.
-const BUDGET: u64 = 192 << 20;
+const BUDGET: u64 = 160 << 20;
 /// Frames in the shortest window: going back costs a seek for each.
 const LEAST_WINDOW: usize = 4;
 /// Frames decoded ahead where no window is needed.

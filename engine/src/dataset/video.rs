@@ -151,7 +151,7 @@ impl VideoReader {
         if found > self.frames {
             return Err(DatasetError::FrameCount {
                 path: self.path.clone(),
-                found: found.to_string(),
+                found: format!("{found} frames"),
                 expected: self.frames,
             });
         }

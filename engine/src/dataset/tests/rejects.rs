@@ -34,7 +34,7 @@ fn missing_images() {
         ("cache/rois_16", ["cache/rois_16/0.jpg is missing", "--inputs derived"]),
         ("cache/model_inputs", ["cache/model_inputs/0_masked.jpg is missing", "--inputs derived"]),
         ("cache/crop_rectangles.json", ["cache/crop_rectangles.json is missing", "belongs"]),
-        ("full_body_img/2.png", ["full_body_img has 3 frames (without 2.png)", "4 rectangles"]),
+        ("full_body_img/2.png", ["full_body_img has 3 frames (2.png is missing)", "4 rectangles"]),
     ] {
         remove(name);
         assert_refused(dir.path(), Inputs::Package, &parts);
@@ -143,7 +143,7 @@ fn lists_of_rectangles() {
         (vec![zero.clone(), one.clone()], ["full_body_img has 3 frames", "2 rectangles"]),
         (
             vec![zero.clone(), one.clone(), two.clone(), numbered("3")],
-            ["(without 3.png)", "4 rect"],
+            ["(3.png is missing)", "4 rect"],
         ),
     ] {
         write_rects(dir.path(), &entries);
