@@ -10,9 +10,9 @@
 //! to the next one and to fill it while this one plays and its buffers come back.
 //!
 //! Going back costs the frames between a key frame and the window, which are decoded but neither
-//! converted nor copied. At 1280x720 with all four tracks and windows of 31 frames, forwards and
-//! backwards take 1.7 and 1.9 ms a frame on two cores for OpenCV's own videos (a key frame in 12), 1.8
-//! and 6.0 ms for H.264 with a key frame in 250. That is why nothing is spooled to disk.
+//! converted nor copied. At 1280x720 with all four tracks and windows of 31 frames, on two shared
+//! cores, forwards and backwards took 1.8 and 1.9 ms a frame for OpenCV's own videos (a key frame
+//! in 12), 1.8 and 6.0 ms for H.264 with one in 250. That is why nothing is spooled to disk.
 
 use std::path::PathBuf;
 use std::sync::Arc;

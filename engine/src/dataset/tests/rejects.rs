@@ -8,7 +8,7 @@ use super::support::{
     write_npy_header, write_rects,
 };
 use crate::dataset::{Features, Form, FrameStore, Inputs, Package, StoreMode, StoreOptions};
-use crate::frame::{ModelGeometry, Size};
+use crate::frame::Size;
 
 #[test]
 fn folders_that_are_no_packages() {
@@ -209,7 +209,9 @@ fn videos() {
         fs::rename(root.join("away"), root.join(name)).unwrap();
     }
     // Another network's geometry asks for other crops.
-    let error = Package::open(root, ModelGeometry::new(160).unwrap(), Inputs::Package).unwrap_err();
+    let error =
+        Package::open(root, crate::frame::ModelGeometry::new(160).unwrap(), Inputs::Package)
+            .unwrap_err();
     assert_says(&error, &["crops_168_video.mp4 is missing", "160x160", "168x168"]);
 
     for (rects, count) in [(4, "4 rectangles"), (6, "6 rectangles")] {

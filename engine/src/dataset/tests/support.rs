@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::fs;
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use tempfile::TempDir;
@@ -179,7 +179,8 @@ pub(super) fn truncate(path: &Path, keep: f64) {
 }
 
 /// Moves an mp4 file's index in front of its data, so that a cut file still opens.
-pub(super) fn move_index_to_front(path: &PathBuf) {
+#[cfg(feature = "opencv")]
+pub(super) fn move_index_to_front(path: &Path) {
     let bytes = fs::read(path).unwrap();
     let mut boxes: Vec<(&[u8], Vec<u8>)> = Vec::new();
     let mut rest = &bytes[..];
