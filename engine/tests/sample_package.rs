@@ -5,7 +5,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use engine::frame::{ModelGeometry, Size};
-use engine::sample::{Form, ImageFormat, NetworkKind, SampleOptions, is_current, write_package};
+use engine::sample::{Form, NetworkKind, SampleOptions, is_current, write_package};
+use engine::sink::ImageFormat;
 use serde_json::Value;
 
 fn options(frames: usize) -> SampleOptions {

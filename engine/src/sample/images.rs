@@ -8,8 +8,9 @@ use rayon::prelude::*;
 
 use crate::frame::Size;
 
+use super::SampleError;
 use super::package::{FrameSet, Kind};
-use super::{ImageFormat, SampleError};
+use crate::sink::ImageFormat;
 
 /// High enough that the drawings stay clean.
 const JPEG_QUALITY: u8 = 95;

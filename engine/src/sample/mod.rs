@@ -21,7 +21,7 @@ mod weights;
 
 pub use error::SampleError;
 pub use network::unet;
-pub use options::{Batch, Form, ImageFormat, NetworkKind, SampleOptions};
+pub use options::{Batch, Form, NetworkKind, SampleOptions};
 pub use package::{is_current, write_package};
 pub use probe::probe;
 

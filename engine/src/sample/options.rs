@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use crate::frame::Size;
+use crate::sink::ImageFormat;
 
 /// The batch dimension of a network.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,25 +21,6 @@ pub enum Form {
     Videos,
     /// One file for each frame.
     Images(ImageFormat),
-}
-
-/// The format of single frames.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ImageFormat {
-    /// Lossless.
-    Png,
-    /// Smaller and lossy.
-    Jpg,
-}
-
-impl ImageFormat {
-    /// The files' extension, without the dot.
-    pub const fn extension(self) -> &'static str {
-        match self {
-            Self::Png => "png",
-            Self::Jpg => "jpg",
-        }
-    }
 }
 
 /// The network in a package.
@@ -63,6 +45,8 @@ pub struct SampleOptions {
     pub form: Form,
     /// The network.
     pub network: NetworkKind,
+    /// The network's batch dimension.
+    pub batch: Batch,
     /// Seed of the movements, the features and the network's weights.
     pub seed: u64,
     /// A crop_rectangles.json to take the rectangles from, played forwards and backwards where it
@@ -79,6 +63,7 @@ impl Default for SampleOptions {
             side: 320,
             form: Form::Videos,
             network: NetworkKind::Unet,
+            batch: Batch::Symbolic,
             seed: 0,
             rects: None,
         }

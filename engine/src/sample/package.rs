@@ -248,15 +248,19 @@ impl<'a> Plan<'a> {
     }
 
     fn network(&self) -> Result<crate::onnx::Model, SampleError> {
-        let SampleOptions { side, seed, network, .. } = *self.options;
+        let SampleOptions { side, seed, network, batch, .. } = *self.options;
         match network {
-            NetworkKind::Unet => unet(side, seed, Batch::Symbolic),
-            NetworkKind::Probe => Ok(probe(side, Batch::Symbolic)),
+            NetworkKind::Unet => unet(side, seed, batch),
+            NetworkKind::Probe => Ok(probe(side, batch)),
         }
     }
 
     fn manifest(&self) -> Value {
-        let SampleOptions { frames, side, form, .. } = *self.options;
+        let SampleOptions { frames, side, form, batch, .. } = *self.options;
+        let (n, dynamic) = match batch {
+            Batch::Symbolic => (1, &["batch"][..]),
+            Batch::Fixed(n) => (n, &[][..]),
+        };
         let videos = self.kinds.iter().map(|kind| {
             let entry = json!({ "video_file": kind.video, "frame_count": frames, "fps": FPS });
             (kind.name.clone(), entry)
@@ -272,10 +276,10 @@ impl<'a> Plan<'a> {
                 "opset": 17,
                 "asr_mode": "ave",
                 "input_shapes": {
-                    "input": [1, 6, side, side],
-                    "audio": [1, AUDIO_DIMS[0], AUDIO_DIMS[1], AUDIO_DIMS[2]],
+                    "input": [n, 6, side, side],
+                    "audio": [n, AUDIO_DIMS[0], AUDIO_DIMS[1], AUDIO_DIMS[2]],
                 },
-                "dynamic_axes": ["batch"],
+                "dynamic_axes": dynamic,
             },
             "sample": describe(self.options),
         });
@@ -300,6 +304,10 @@ fn describe(options: &SampleOptions) -> Value {
         "network": match options.network {
             NetworkKind::Unet => "unet",
             NetworkKind::Probe => "probe",
+        },
+        "batch": match options.batch {
+            Batch::Symbolic => None,
+            Batch::Fixed(n) => Some(n),
         },
         "seed": options.seed,
         "rects": options.rects,
