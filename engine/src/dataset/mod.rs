@@ -34,5 +34,5 @@ pub use error::DatasetError;
 pub use features::Features;
 pub use order::ping_pong;
 pub use package::{Form, Inputs, Package};
-pub use sample::{Background, InputPixels, Sample};
+pub use sample::{InputPixels, Sample};
 pub use store::{DecodeStats, FrameSource, FrameStore, StoreMode, StoreOptions};

@@ -46,15 +46,6 @@ pub enum InputPixels<'a> {
     },
 }
 
-/// The picture that the predicted region is pasted into.
-#[derive(Debug)]
-pub enum Background<'a> {
-    /// Held in RAM for every frame that shows it: to be copied into an output buffer.
-    Shared(&'a [u8]),
-    /// Decoded for this frame alone: the output buffer itself.
-    Owned(PooledBuffer),
-}
-
 impl Sample {
     /// The face crop, (S+8) x (S+8).
     pub fn crop(&self) -> &[u8] {
@@ -78,16 +69,20 @@ impl Sample {
         }
     }
 
-    /// The background. An owned one is handed over, so it can be taken once.
-    ///
-    /// # Panics
-    /// When an owned background is taken a second time.
-    pub fn take_background(&mut self) -> Background<'_> {
+    /// The background where all frames share it: to be copied into an output buffer.
+    pub fn shared_background(&self) -> Option<&[u8]> {
+        match &self.pixels {
+            Pixels::Shared(frames) => Some(frames.background(self.frame)),
+            Pixels::Owned { .. } => None,
+        }
+    }
+
+    /// The background where it was decoded for this frame alone: the output buffer itself. It can
+    /// be taken once.
+    pub fn take_background(&mut self) -> Option<PooledBuffer> {
         match &mut self.pixels {
-            Pixels::Shared(frames) => Background::Shared(frames.background(self.frame)),
-            Pixels::Owned { background, .. } => {
-                Background::Owned(background.take().expect("the background is taken once"))
-            }
+            Pixels::Shared(_) => None,
+            Pixels::Owned { background, .. } => background.take(),
         }
     }
 }

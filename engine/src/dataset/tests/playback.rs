@@ -6,8 +6,7 @@ use std::sync::Arc;
 use super::support::{self, forms};
 use crate::dataset::stream::Stream;
 use crate::dataset::{
-    Background, DatasetError, Form, FrameStore, InputPixels, Inputs, Package, Sample, StoreMode,
-    ping_pong,
+    DatasetError, Form, FrameStore, InputPixels, Inputs, Package, Sample, StoreMode, ping_pong,
 };
 
 fn stream(
@@ -33,12 +32,10 @@ fn assert_same(streamed: &mut Sample, kept: &mut Sample) {
         }
         other => panic!("{other:?}"),
     }
-    match (streamed.take_background(), kept.take_background()) {
-        (Background::Owned(streamed), Background::Shared(kept)) => {
-            assert!(streamed[..] == *kept, "background");
-        }
-        other => panic!("{other:?}"),
-    }
+    assert!(kept.take_background().is_none() && streamed.shared_background().is_none());
+    let owned = streamed.take_background().unwrap();
+    assert!(owned[..] == *kept.shared_background().unwrap(), "background");
+    assert!(streamed.take_background().is_none(), "a background is taken once");
 }
 
 fn ram(package: &Arc<Package>) -> FrameStore {
