@@ -1,1 +1,13 @@
-//! TODO
+//! Samples in, filled host batches out: input layout, conversion, and the buffers that travel.
+
+mod assembler;
+mod buffer;
+mod convert;
+mod host;
+
+pub use assembler::{AUDIO_LEN, Assembler};
+pub use buffer::HostBuffer;
+pub use convert::Converter;
+pub use host::{
+    BatchTrace, Completed, HostBatch, InFlight, PredictionMemory, PredictionView, Predictions, Span,
+};

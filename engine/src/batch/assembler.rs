@@ -1,0 +1,63 @@
+//! Samples -> the network's inputs.
+
+use super::{Converter, HostBatch};
+use crate::dataset::{Features, InputPixels, Sample};
+use crate::frame::ModelGeometry;
+
+/// Floats in one frame's audio input: 16 feature rows of 512 values, seen as 32 x 16 x 16.
+pub const AUDIO_LEN: usize = 16 * 512;
+
+/// Fills host batches: three planes of the roi, three of the masked roi, a window of features.
+#[derive(Debug)]
+pub struct Assembler {
+    features: Features,
+    converter: Converter,
+}
+
+impl Assembler {
+    /// An assembler that takes the audio windows from `features`.
+    pub fn new(features: Features) -> Self {
+        Self { features, converter: Converter::detect() }
+    }
+
+    /// Appends `sample` to `batch`, which must have room.
+    pub fn push(&self, batch: &mut HostBatch, sample: Sample) {
+        let slot = batch.samples.len();
+        assert!(slot < batch.capacity, "a full batch was pushed to");
+        let geometry = batch.geometry;
+        let len = geometry.image_len();
+        self.images(geometry, &sample, &mut batch.image[slot * len..(slot + 1) * len]);
+        let audio = &mut batch.audio[slot * AUDIO_LEN..(slot + 1) * AUDIO_LEN];
+        self.features.window(sample.index, audio);
+        batch.samples.push(sample);
+    }
+
+    fn images(&self, geometry: ModelGeometry, sample: &Sample, planes: &mut [f32]) {
+        let side = geometry.side();
+        let stride = geometry.roi().stride();
+        let (roi_planes, masked_planes) = planes.split_at_mut(geometry.prediction_len());
+        match sample.inputs() {
+            InputPixels::Stored { roi, masked } => {
+                self.converter.to_planes(roi, stride, side, roi_planes);
+                self.converter.to_planes(masked, stride, side, masked_planes);
+            }
+            InputPixels::Derived { crop } => {
+                let crop_stride = geometry.crop().stride();
+                let first = ModelGeometry::BORDER * (crop_stride + 3);
+                self.converter.to_planes(&crop[first..], crop_stride, side, roi_planes);
+                masked_planes.copy_from_slice(roi_planes);
+                black_out(geometry, masked_planes);
+            }
+        }
+    }
+}
+
+/// Zeroes the masked rectangle in each of the three planes.
+fn black_out(geometry: ModelGeometry, planes: &mut [f32]) {
+    let (side, mask) = (geometry.side(), geometry.mask());
+    for plane in planes.chunks_exact_mut(side * side) {
+        for row in plane.chunks_exact_mut(side).take(mask.y2).skip(mask.y1) {
+            row[mask.x1..mask.x2].fill(0.0);
+        }
+    }
+}

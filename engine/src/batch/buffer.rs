@@ -1,0 +1,50 @@
+//! Host memory for tensors.
+
+use std::ops::{Deref, DerefMut};
+
+/// Floats on the heap, aligned to a cache line so that no vector access straddles two.
+#[derive(Debug)]
+pub struct HostBuffer {
+    data: Vec<f32>,
+    start: usize,
+    len: usize,
+}
+
+impl HostBuffer {
+    const ALIGNMENT: usize = 64;
+
+    /// `len` zeros.
+    pub fn zeroed(len: usize) -> Self {
+        let slack = Self::ALIGNMENT / size_of::<f32>();
+        let data = vec![0.0_f32; len + slack];
+        let start = data.as_ptr().align_offset(Self::ALIGNMENT).min(slack);
+        Self { data, start, len }
+    }
+}
+
+impl Deref for HostBuffer {
+    type Target = [f32];
+    fn deref(&self) -> &[f32] {
+        &self.data[self.start..self.start + self.len]
+    }
+}
+
+impl DerefMut for HostBuffer {
+    fn deref_mut(&mut self) -> &mut [f32] {
+        &mut self.data[self.start..self.start + self.len]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn starts_on_a_cache_line() {
+        for len in [0, 1, 17, 8192] {
+            let buffer = HostBuffer::zeroed(len);
+            assert_eq!(buffer.len(), len);
+            assert_eq!(buffer.as_ptr() as usize % 64, 0);
+        }
+    }
+}

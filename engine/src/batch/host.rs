@@ -1,0 +1,280 @@
+//! The batch that travels: inputs, predictions, the samples they belong to.
+//!
+//! Its three states are three types, so that reading a prediction too early cannot be written:
+//! [`HostBatch`] (inputs writable) -> [`InFlight`] (nothing accessible) -> [`Completed`]
+//! (predictions readable) -> [`HostBatch`] again.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::{AUDIO_LEN, HostBuffer};
+use crate::dataset::Sample;
+use crate::frame::ModelGeometry;
+
+/// From when to when something was done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Span {
+    /// When it began.
+    pub start: Instant,
+    /// When it was done.
+    pub end: Instant,
+}
+
+impl Span {
+    /// A span from `start` until now.
+    pub fn since(start: Instant) -> Self {
+        Self { start, end: Instant::now() }
+    }
+
+    /// An empty span at one instant.
+    pub const fn at(instant: Instant) -> Self {
+        Self { start: instant, end: instant }
+    }
+
+    /// How long it took.
+    pub fn duration(self) -> Duration {
+        self.end.saturating_duration_since(self.start)
+    }
+}
+
+/// What happened to one batch, and when. It travels with the batch and is complete once the batch
+/// has been saved.
+#[derive(Clone, Copy, Debug)]
+pub struct BatchTrace {
+    /// Frames in the batch.
+    pub frames: usize,
+    /// Waiting for an empty host batch.
+    pub host_batch_wait: Span,
+    /// Filling the inputs, including `frame_wait`.
+    pub assemble: Span,
+    /// Part of `assemble` that was spent waiting for the frame store.
+    pub frame_wait: Duration,
+    /// The network at work, as the backend saw it.
+    pub infer: Span,
+    /// From the end of that until the inference thread knew of it.
+    pub wake_up: Span,
+    /// The inference thread waiting to hand over the batch before this one.
+    pub composite_wait: Span,
+    /// Waiting for empty output buffers.
+    pub output_wait: Span,
+    /// Compositing, all workers.
+    pub composite: Span,
+    /// Sum over the frames of the time one worker spent on each.
+    pub composite_cpu: Duration,
+    /// The compositing stage handing the frames of the batch before this one to the sink.
+    pub sink_wait: Span,
+    /// Inside the sink's `write`.
+    pub save: Span,
+}
+
+impl BatchTrace {
+    /// A trace in which nothing has happened yet.
+    pub fn new(now: Instant) -> Self {
+        let none = Span::at(now);
+        Self {
+            frames: 0,
+            host_batch_wait: none,
+            assemble: none,
+            frame_wait: Duration::ZERO,
+            infer: none,
+            wake_up: none,
+            composite_wait: none,
+            output_wait: none,
+            composite: none,
+            composite_cpu: Duration::ZERO,
+            sink_wait: none,
+            save: none,
+        }
+    }
+}
+
+/// Predictions that live in memory of the backend's own.
+pub trait PredictionMemory: Send + Sync {
+    /// All predictions of the batch, frame after frame, each 3 x S x S floats (BGR planes).
+    fn floats(&self) -> &[f32];
+}
+
+/// Where a batch's predictions are.
+pub enum Predictions {
+    /// In the batch's own buffer: capacity x 3 x S x S floats.
+    Host(HostBuffer),
+    /// In memory that the backend handed over with the results.
+    Backend(Box<dyn PredictionMemory>),
+    /// Output frame k has prediction `k % table.len()` of a fixed table.
+    Table(Arc<[HostBuffer]>),
+}
+
+impl fmt::Debug for Predictions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Host(_) => "Host",
+            Self::Backend(_) => "Backend",
+            Self::Table(_) => "Table",
+        })
+    }
+}
+
+impl Predictions {
+    /// The prediction of the sample in `slot`, which is output frame `index`: `len` floats.
+    fn frame(&self, slot: usize, index: u64, len: usize) -> &[f32] {
+        let floats: &[f32] = match self {
+            Self::Host(buffer) => buffer,
+            Self::Backend(memory) => memory.floats(),
+            Self::Table(table) => return &table[(index % table.len() as u64) as usize],
+        };
+        &floats[slot * len..(slot + 1) * len]
+    }
+}
+
+/// A batch whose inputs can be written.
+#[derive(Debug)]
+pub struct HostBatch {
+    pub(super) geometry: ModelGeometry,
+    pub(super) capacity: usize,
+    pub(super) samples: Vec<Sample>,
+    pub(super) image: HostBuffer,
+    pub(super) audio: HostBuffer,
+    pub(super) predictions: Predictions,
+    /// What has happened to the batch so far.
+    pub trace: BatchTrace,
+}
+
+impl HostBatch {
+    /// An empty batch for up to `capacity` frames whose predictions arrive in `predictions`.
+    pub fn new(geometry: ModelGeometry, capacity: usize, predictions: Predictions) -> Self {
+        Self {
+            geometry,
+            capacity,
+            samples: Vec::with_capacity(capacity),
+            image: HostBuffer::zeroed(capacity * geometry.image_len()),
+            audio: HostBuffer::zeroed(capacity * AUDIO_LEN),
+            predictions,
+            trace: BatchTrace::new(Instant::now()),
+        }
+    }
+
+    /// Number of frames in the batch.
+    pub fn len(&self) -> usize {
+        self.samples.len()
+    }
+
+    /// Whether no frame is in the batch.
+    pub fn is_empty(&self) -> bool {
+        self.samples.is_empty()
+    }
+
+    /// Number of frames the batch has room for.
+    pub fn capacity(&self) -> usize {
+        self.capacity
+    }
+
+    /// Sizes of the network that the batch was made for.
+    pub fn geometry(&self) -> ModelGeometry {
+        self.geometry
+    }
+
+    /// The frames in the batch, in output order.
+    pub fn samples(&self) -> &[Sample] {
+        &self.samples
+    }
+
+    /// The image input of `frames` frames: N x 6 x S x S floats.
+    pub fn image(&self, frames: usize) -> &[f32] {
+        &self.image[..frames * self.geometry.image_len()]
+    }
+
+    /// The audio input of `frames` frames: N x 32 x 16 x 16 floats.
+    pub fn audio(&self, frames: usize) -> &[f32] {
+        &self.audio[..frames * AUDIO_LEN]
+    }
+
+    /// Forgets the samples, which returns their buffers. Keeps the memory.
+    pub fn clear(&mut self) {
+        self.samples.clear();
+    }
+
+    /// Hands the batch to a backend. `ticket` means something to that backend only.
+    pub fn into_flight(self, ticket: u64) -> InFlight {
+        InFlight { batch: self, ticket }
+    }
+}
+
+/// A batch that the backend is working on.
+#[derive(Debug)]
+pub struct InFlight {
+    batch: HostBatch,
+    ticket: u64,
+}
+
+impl InFlight {
+    /// What the backend wrote on it when it was enqueued.
+    pub fn ticket(&self) -> u64 {
+        self.ticket
+    }
+
+    /// The inputs, for backends that compute while they are waited for.
+    pub fn batch(&self) -> &HostBatch {
+        &self.batch
+    }
+
+    /// The predictions are in place: `infer` says when the network was at work. `predictions`
+    /// replaces the batch's own where the backend brings memory of its own.
+    pub fn complete(mut self, infer: Span, predictions: Option<Predictions>) -> Completed {
+        self.batch.trace.infer = infer;
+        self.batch.trace.wake_up = Span::since(infer.end);
+        if let Some(predictions) = predictions {
+            self.batch.predictions = predictions;
+        }
+        Completed { batch: self.batch }
+    }
+}
+
+/// A batch whose predictions can be read.
+#[derive(Debug)]
+pub struct Completed {
+    batch: HostBatch,
+}
+
+impl Completed {
+    /// Number of frames in the batch.
+    pub fn len(&self) -> usize {
+        self.batch.len()
+    }
+
+    /// Whether no frame is in the batch.
+    pub fn is_empty(&self) -> bool {
+        self.batch.is_empty()
+    }
+
+    /// The samples, and beside them the predictions, to be looked at together.
+    pub fn split(&mut self) -> (&mut [Sample], PredictionView<'_>) {
+        let HostBatch { samples, predictions, geometry, .. } = &mut self.batch;
+        (samples, PredictionView { predictions, len: geometry.prediction_len() })
+    }
+
+    /// What has happened to the batch so far.
+    pub fn trace_mut(&mut self) -> &mut BatchTrace {
+        &mut self.batch.trace
+    }
+
+    /// The batch, still holding its samples, ready to be run again.
+    pub fn into_batch(self) -> HostBatch {
+        self.batch
+    }
+}
+
+/// Read access to a completed batch's predictions.
+#[derive(Clone, Copy, Debug)]
+pub struct PredictionView<'a> {
+    predictions: &'a Predictions,
+    len: usize,
+}
+
+impl<'a> PredictionView<'a> {
+    /// The prediction of the sample in `slot`, which is output frame `index`: 3 x S x S floats, BGR
+    /// planes.
+    pub fn get(self, slot: usize, index: u64) -> &'a [f32] {
+        self.predictions.frame(slot, index, self.len)
+    }
+}
