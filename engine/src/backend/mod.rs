@@ -1,1 +1,63 @@
-//! TODO
+//! Whatever runs the network, behind one trait.
+
+mod error;
+mod library;
+mod onnxruntime;
+mod simulated;
+mod spec;
+
+pub use error::BackendError;
+pub use library::{LibraryError, find_onnxruntime};
+pub use onnxruntime::{OnnxRuntime, OnnxRuntimeOptions};
+pub use simulated::Simulated;
+pub use spec::{BatchLimit, ModelSpec};
+
+use crate::batch::{Completed, HostBatch, InFlight};
+use crate::frame::ModelGeometry;
+
+/// Runs batches through the network, in the order in which they were enqueued.
+///
+/// One thread owns a backend. A batch moves in by value, cannot be touched while it is in flight,
+/// and comes back by value with its predictions.
+pub trait Backend: Send {
+    /// Short name, as in `--backend`.
+    fn name(&self) -> &'static str;
+
+    /// What executes the network under that name, such as `CPUExecutionProvider`.
+    fn provider(&self) -> &str;
+
+    /// Sizes of the network.
+    fn geometry(&self) -> ModelGeometry;
+
+    /// Which batch sizes the network takes.
+    fn batch_limit(&self) -> BatchLimit;
+
+    /// CPU threads that are busy while the network runs.
+    fn cpu_threads(&self) -> usize;
+
+    /// How many batches may be in flight at one time, at least 1.
+    fn max_in_flight(&self) -> usize;
+
+    /// Time per frame that is known beforehand because it is simulated, in milliseconds.
+    fn nominal_ms(&self) -> Option<f64> {
+        None
+    }
+
+    /// A batch in whatever memory suits the backend, for up to `capacity` frames.
+    ///
+    /// # Errors
+    /// When the memory cannot be had.
+    fn allocate(&self, capacity: usize) -> Result<HostBatch, BackendError>;
+
+    /// Starts on a batch, or makes a note of it if the runtime only works while it is waited for.
+    ///
+    /// # Errors
+    /// When the runtime refuses; the backend can then no longer be used.
+    fn enqueue(&mut self, batch: HostBatch) -> Result<InFlight, BackendError>;
+
+    /// Waits for the oldest batch in flight.
+    ///
+    /// # Errors
+    /// When the runtime fails; the backend can then no longer be used.
+    fn wait(&mut self, in_flight: InFlight) -> Result<Completed, BackendError>;
+}

@@ -1,0 +1,66 @@
+//! What can go wrong between a model file and its predictions.
+
+use std::path::PathBuf;
+
+use super::{BatchLimit, LibraryError};
+
+/// A backend could not be set up or could not run the network.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum BackendError {
+    /// The model is not one that the engine can feed.
+    #[error("{}: {problem}", path.display())]
+    Model {
+        /// The model file.
+        path: PathBuf,
+        /// What does not fit, and what was expected.
+        problem: String,
+    },
+    /// The model file cannot be opened.
+    #[error("{}: cannot read the model", path.display())]
+    Open {
+        /// The model file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// ONNX Runtime does not take the file.
+    #[error("{}: ONNX Runtime cannot load this as a model; expected an ONNX file that `inspect` calls sound", path.display())]
+    Load {
+        /// The model file.
+        path: PathBuf,
+        /// What the runtime said.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// The network takes another number of frames at a time.
+    #[error("{}: the model's batch is {limit}, --batch is {batch}; use --batch {possible} or export the model again with a dynamic batch dimension", path.display())]
+    Batch {
+        /// The model file.
+        path: PathBuf,
+        /// What the model takes.
+        limit: BatchLimit,
+        /// What was asked for.
+        batch: usize,
+        /// What would work.
+        possible: usize,
+    },
+    /// No usable runtime library.
+    #[error(transparent)]
+    Library(#[from] LibraryError),
+    /// The runtime failed while working.
+    #[error("ONNX Runtime failed {attempt}")]
+    Run {
+        /// What was being done.
+        attempt: &'static str,
+        /// What the runtime said.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// The runtime gave something other than a prediction for every frame.
+    #[error("the model's output \"output\" has shape {found:?}; expected {expected:?}")]
+    OutputShape {
+        /// What came.
+        found: Vec<i64>,
+        /// What was expected.
+        expected: Vec<i64>,
+    },
+}

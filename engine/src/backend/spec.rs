@@ -1,0 +1,214 @@
+//! What a network must look like, and what a given one does.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use super::BackendError;
+use crate::frame::ModelGeometry;
+
+/// Which batch sizes a network takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BatchLimit {
+    /// Any: the batch dimension is symbolic.
+    Any,
+    /// Exactly this one.
+    Fixed(usize),
+}
+
+impl fmt::Display for BatchLimit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Any => f.write_str("any"),
+            Self::Fixed(n) => write!(f, "fixed to {n}"),
+        }
+    }
+}
+
+/// A tensor as a runtime describes it; negative dimensions are symbolic.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TensorInfo {
+    /// Name in the model.
+    pub name: String,
+    /// Whether the elements are 32-bit floats.
+    pub float32: bool,
+    /// The dimensions, -1 where symbolic.
+    pub dims: Vec<i64>,
+    /// Element type and shape in words, for messages.
+    pub text: String,
+}
+
+/// The network's names and sizes, checked against what the engine can feed.
+///
+/// `input` f32 [N,6,S,S] and `audio` f32 [N,32,16,16] in, `output` f32 [N,3,S,S] out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ModelSpec {
+    path: PathBuf,
+    geometry: ModelGeometry,
+    batch: BatchLimit,
+}
+
+impl ModelSpec {
+    /// Name of the image input.
+    pub const IMAGE: &'static str = "input";
+    /// Name of the audio input.
+    pub const AUDIO: &'static str = "audio";
+    /// Name of the output.
+    pub const OUTPUT: &'static str = "output";
+
+    /// Checks the tensors of the model at `path`.
+    ///
+    /// # Errors
+    /// [`BackendError::Model`] that names the tensor, what it is, and what was expected.
+    pub fn check(
+        path: &Path,
+        inputs: &[TensorInfo],
+        outputs: &[TensorInfo],
+    ) -> Result<Self, BackendError> {
+        let refuse = |problem: String| BackendError::Model { path: path.to_owned(), problem };
+        let find = |list: &[TensorInfo], role: &str, name: &str, expected: &str| {
+            list.iter().find(|tensor| tensor.name == name).cloned().ok_or_else(|| {
+                let names: Vec<_> =
+                    list.iter().map(|t| format!("\"{}\" {}", t.name, t.text)).collect();
+                let found = if names.is_empty() { "none".into() } else { names.join(", ") };
+                refuse(format!("it has no {role} \"{name}\" ({expected}); its {role}s: {found}"))
+            })
+        };
+        let image = find(inputs, "input", Self::IMAGE, "float32 [N,6,S,S]")?;
+        let audio = find(inputs, "input", Self::AUDIO, "float32 [N,32,16,16]")?;
+        let output = find(outputs, "output", Self::OUTPUT, "float32 [N,3,S,S]")?;
+        if let Some(extra) = inputs.iter().find(|t| t.name != Self::IMAGE && t.name != Self::AUDIO)
+        {
+            return Err(refuse(format!(
+                "it has an input \"{}\" {} that the engine cannot feed; expected only \"{}\" and \"{}\"",
+                extra.name,
+                extra.text,
+                Self::IMAGE,
+                Self::AUDIO
+            )));
+        }
+        let side = match image.dims[..] {
+            [_, 6, height, width] if height == width => usize::try_from(width).ok(),
+            _ => None,
+        };
+        let geometry =
+            side.and_then(ModelGeometry::new).filter(|_| image.float32).ok_or_else(|| {
+                refuse(format!(
+                    "input \"input\" is {}; expected float32 [N,6,S,S] with a fixed S of 16 to {}",
+                    image.text,
+                    ModelGeometry::MAX_SIDE
+                ))
+            })?;
+        if !audio.float32 || audio.dims.get(1..) != Some(&[32, 16, 16]) {
+            let hint = match audio.dims.get(1..) {
+                Some([32, 32, 32]) => " (this is the hubert shape, which is not supported)",
+                Some([256, 16, 32]) => " (this is the wenet shape, which is not supported)",
+                _ => "",
+            };
+            return Err(refuse(format!(
+                "input \"audio\" is {}; expected float32 [N,32,16,16]{hint}",
+                audio.text
+            )));
+        }
+        let square = |dim: Option<&i64>| dim.is_none_or(|&d| d < 0 || d == geometry.side() as i64);
+        let fits = output.dims.len() == 4
+            && (output.dims[1] == 3 || output.dims[1] < 0)
+            && square(output.dims.get(2))
+            && square(output.dims.get(3));
+        if !output.float32 || !fits {
+            let side = geometry.side();
+            return Err(refuse(format!(
+                "output \"output\" is {}; expected float32 [N,3,{side},{side}]",
+                output.text
+            )));
+        }
+        let batch = match (image.dims[0], audio.dims[0]) {
+            (i, a) if i < 0 && a < 0 => BatchLimit::Any,
+            (i, a) if i == a && i > 0 && i <= 1024 => BatchLimit::Fixed(i as usize),
+            _ => {
+                return Err(refuse(format!(
+                    "its inputs disagree about the batch: \"input\" is {}, \"audio\" is {}",
+                    image.text, audio.text
+                )));
+            }
+        };
+        Ok(Self { path: path.to_owned(), geometry, batch })
+    }
+
+    /// Where the model is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Its sizes.
+    pub fn geometry(&self) -> ModelGeometry {
+        self.geometry
+    }
+
+    /// Which batch sizes it takes.
+    pub fn batch_limit(&self) -> BatchLimit {
+        self.batch
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tensor(name: &str, dims: &[i64]) -> TensorInfo {
+        TensorInfo {
+            name: name.into(),
+            float32: true,
+            dims: dims.to_vec(),
+            text: format!("float32 {dims:?}"),
+        }
+    }
+
+    fn check(image: &[i64], audio: &[i64], output: &[i64]) -> Result<ModelSpec, String> {
+        let inputs = [tensor("input", image), tensor("audio", audio)];
+        ModelSpec::check(Path::new("m.onnx"), &inputs, &[tensor("output", output)])
+            .map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn takes_sizes_from_the_model() {
+        let spec = check(&[-1, 6, 320, 320], &[-1, 32, 16, 16], &[-1, 3, 320, 320]).unwrap();
+        assert_eq!((spec.geometry().side(), spec.batch_limit()), (320, BatchLimit::Any));
+        let spec = check(&[1, 6, 160, 160], &[1, 32, 16, 16], &[1, 3, 160, 160]).unwrap();
+        assert_eq!((spec.geometry().side(), spec.batch_limit()), (160, BatchLimit::Fixed(1)));
+    }
+
+    #[test]
+    fn names_what_does_not_fit() {
+        let good = [-1, 32, 16, 16];
+        for (image, audio, output, expected) in [
+            (&[-1, 3, 320, 320][..], &good[..], &[-1, 3, 320, 320][..], "\"input\" is float32"),
+            (&[-1, 6, 320, 300], &good, &[-1, 3, 320, 320], "[N,6,S,S]"),
+            (&[-1, 6, 320, -1], &good, &[-1, 3, 320, 320], "fixed S"),
+            (&[], &good, &[-1, 3, 320, 320], "[N,6,S,S]"),
+            (&[-1, 6, 1 << 40, 1 << 40], &good, &[-1, 3, 320, 320], "16 to 2048"),
+            (&[-1, 6, 320, 320], &[-1, 32, 32, 32], &[-1, 3, 320, 320], "hubert"),
+            (&[-1, 6, 320, 320], &[-1, 256, 16, 32], &[-1, 3, 320, 320], "wenet"),
+            (&[-1, 6, 320, 320], &good, &[-1, 3, 160, 160], "expected float32 [N,3,320,320]"),
+            (&[1, 6, 320, 320], &[2, 32, 16, 16], &[-1, 3, 320, 320], "disagree"),
+        ] {
+            let message = check(image, audio, output).unwrap_err();
+            assert!(message.contains(expected) && message.contains("m.onnx"), "{message}");
+        }
+    }
+
+    #[test]
+    fn names_missing_and_extra_inputs() {
+        let image = tensor("input", &[-1, 6, 320, 320]);
+        let audio = tensor("audio", &[-1, 32, 16, 16]);
+        let output = tensor("output", &[-1, 3, 320, 320]);
+        let outputs = std::slice::from_ref(&output);
+        let path = Path::new("m.onnx");
+        let error = ModelSpec::check(path, std::slice::from_ref(&image), outputs).unwrap_err();
+        assert!(error.to_string().contains("no input \"audio\""), "{error}");
+        let extra = [image.clone(), audio.clone(), tensor("mel", &[1])];
+        let error = ModelSpec::check(path, &extra, outputs).unwrap_err();
+        assert!(error.to_string().contains("\"mel\""), "{error}");
+        let error = ModelSpec::check(path, &[image, audio], &[]).unwrap_err();
+        assert!(error.to_string().contains("its outputs: none"), "{error}");
+    }
+}
