@@ -77,6 +77,12 @@ impl KernelLevel {
             .collect()
     }
 
+    /// The fastest of the CPU's levels: what `auto` takes for linear interpolation.
+    pub fn fastest() -> Self {
+        let vector = [Self::Avx512, Self::Avx2];
+        vector.into_iter().find(|level| level.is_available()).unwrap_or(Self::Scalar)
+    }
+
     /// Whether this CPU and this build offer the level.
     pub fn is_available(self) -> bool {
         match self {

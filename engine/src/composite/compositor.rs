@@ -217,11 +217,7 @@ fn choose(
     interpolation: Interpolation,
 ) -> Result<KernelLevel, CompositeError> {
     let level = match (choice, interpolation) {
-        (CompositorChoice::Auto, Interpolation::Linear) => {
-            let vector = [KernelLevel::Avx512, KernelLevel::Avx2];
-            let available = vector.into_iter().find(|level| level.is_available());
-            available.unwrap_or(KernelLevel::Scalar)
-        }
+        (CompositorChoice::Auto, Interpolation::Linear) => KernelLevel::fastest(),
         (CompositorChoice::Auto, Interpolation::Cubic) => KernelLevel::Scalar,
         (CompositorChoice::Scalar, _) => KernelLevel::Scalar,
         (CompositorChoice::Avx2, _) => KernelLevel::Avx2,

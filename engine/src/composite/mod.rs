@@ -23,3 +23,11 @@ mod plan;
 pub use choice::{CompositorChoice, Interpolation, KernelLevel};
 pub use compositor::{Compositor, Scratch};
 pub use error::{CompositeError, UnknownName};
+
+/// Version of the OpenCV that is linked; `None` in a build without it.
+pub fn opencv_version() -> Option<String> {
+    #[cfg(feature = "opencv")]
+    return opencv::version();
+    #[cfg(not(feature = "opencv"))]
+    None
+}

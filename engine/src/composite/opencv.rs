@@ -24,6 +24,11 @@ impl OpenCvScratch {
     }
 }
 
+/// Version of the linked library.
+pub(super) fn version() -> Option<String> {
+    ::opencv::core::get_version_string().ok()
+}
+
 /// Composites one frame; see [`super::cpu::scalar::composite`] for what the arguments satisfy.
 pub(super) fn composite(
     interpolation: Interpolation,
