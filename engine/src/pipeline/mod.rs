@@ -1,1 +1,17 @@
-//! TODO
+//! The stages wired together: threads, bounded channels, shutdown.
+
+mod budget;
+mod cancel;
+mod error;
+mod pipelined;
+mod probe;
+mod run;
+mod sequential;
+mod stages;
+
+pub use budget::{MAX_BATCH, MAX_WORKERS, ThreadBudget, cores};
+pub use cancel::CancelToken;
+pub use error::PipelineError;
+pub use probe::StageRates;
+pub use run::{Mode, Pipeline, PipelineOptions, RunReport};
+pub use stages::Stages;

@@ -1,0 +1,182 @@
+//! Each stage measured alone, for the bound that a run is held against.
+
+use std::time::{Duration, Instant};
+
+use super::run::CompositeStage;
+use super::{Pipeline, PipelineError};
+use crate::batch::HostBatch;
+use crate::frame::{BufferPool, OutputFrame};
+use crate::sink::Sink;
+
+/// Frames per second of each stage with nothing else running.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct StageRates {
+    /// The frame store's decoder; `None` when all frames are in RAM.
+    pub decode: Option<f64>,
+    /// Filling inputs.
+    pub assemble: f64,
+    /// The network, at this batch; exactly 1000 / ms per frame where that is simulated.
+    pub infer: f64,
+    /// Compositing with this many workers, frame copy included where a run copies.
+    pub composite: f64,
+    /// The sink; `None` when it was not measured.
+    pub save: Option<f64>,
+}
+
+impl StageRates {
+    /// The slowest stage and its rate: no run can be faster.
+    pub fn bound(&self) -> (&'static str, f64) {
+        [
+            ("decode", self.decode.unwrap_or(f64::INFINITY)),
+            ("assemble", self.assemble),
+            ("infer", self.infer),
+            ("composite", self.composite),
+            ("save", self.save.unwrap_or(f64::INFINITY)),
+        ]
+        .into_iter()
+        .min_by(|a, b| a.1.total_cmp(&b.1))
+        .unwrap_or(("infer", self.infer))
+    }
+}
+
+/// Time that each stage is measured for, once it has been warmed up.
+const AT_LEAST: Duration = Duration::from_millis(300);
+
+/// Frames that the decoder and the sink are measured with.
+const FRAMES: u64 = 60;
+
+impl Pipeline {
+    /// Measures each stage alone. `sink` takes a few dozen real frames and is finished.
+    ///
+    /// # Errors
+    /// As [`run`](Self::run).
+    pub fn measure_stages(
+        &mut self,
+        sink: Option<Box<dyn Sink>>,
+    ) -> Result<StageRates, PipelineError> {
+        self.restock()?;
+        let batch_size = self.options.batch;
+        let decode = match self.stages.store.in_ram() {
+            true => None,
+            false => Some(self.decode_rate()?),
+        };
+
+        let mut batch = self.batches.pop().ok_or(PipelineError::Panicked { stage: "probe" })?;
+        let assemble = self.assemble_rate(&mut batch)?;
+
+        let in_flight = self.stages.backend.enqueue(batch)?;
+        let mut completed = self.stages.backend.wait(in_flight)?;
+        let infer = match self.stages.backend.nominal_ms() {
+            Some(ms) => 1e3 / ms,
+            None => {
+                let backend = &mut self.stages.backend;
+                let mut rounds = Rounds::new(batch_size);
+                while rounds.more() {
+                    let in_flight = backend.enqueue(completed.into_batch())?;
+                    completed = backend.wait(in_flight)?;
+                }
+                rounds.rate()
+            }
+        };
+
+        let Self { stages, workers, slots, outputs, .. } = self;
+        let stage = CompositeStage::new(stages, outputs);
+        // The first round gives every slot its buffer, in both kinds of store.
+        workers.install(|| stage.run(&mut completed, slots))?;
+        let mut rounds = Rounds::new(batch_size);
+        while rounds.more() {
+            workers.install(|| stage.paste(&mut completed, slots));
+        }
+        let composite = rounds.rate();
+
+        let mut frames = Vec::with_capacity(batch_size);
+        let mut batch = completed.into_batch();
+        for (slot, sample) in slots.iter_mut().zip(batch.samples()) {
+            frames.push(stage.take(slot, sample.index)?);
+        }
+        batch.clear();
+        self.batches.push(batch);
+        let save = sink.map(|sink| self.save_rate(sink, &frames)).transpose()?;
+        Ok(StageRates { decode, assemble, infer, composite, save })
+    }
+
+    fn decode_rate(&self) -> Result<f64, PipelineError> {
+        let mut source = self.stages.store.source(2 * FRAMES, self.frames_in_flight())?;
+        // The first half fills the decoder's queue and is not counted.
+        for _ in 0..FRAMES {
+            source.next().transpose()?;
+        }
+        let started = Instant::now();
+        for _ in 0..FRAMES {
+            source.next().transpose()?;
+        }
+        Ok(FRAMES as f64 / started.elapsed().as_secs_f64())
+    }
+
+    /// Leaves `batch` filled.
+    fn assemble_rate(&self, batch: &mut HostBatch) -> Result<f64, PipelineError> {
+        let mut frames = 0_u32;
+        let mut busy = Duration::ZERO;
+        while busy < AT_LEAST / 4 {
+            batch.clear();
+            let count = self.options.batch as u64;
+            let mut source = self.stages.store.source(count, self.frames_in_flight())?;
+            while let Some(sample) = source.next() {
+                let sample = sample?;
+                let started = Instant::now();
+                self.stages.assembler.push(batch, sample);
+                busy += started.elapsed();
+                frames += 1;
+            }
+        }
+        Ok(f64::from(frames) / busy.as_secs_f64())
+    }
+
+    fn save_rate(
+        &self,
+        mut sink: Box<dyn Sink>,
+        frames: &[OutputFrame],
+    ) -> Result<f64, PipelineError> {
+        // Buffers keep their pixels when they return, so each is filled once.
+        let pool = BufferPool::new(self.options.sink_depth + 2, self.stages.frame.bytes());
+        let mut held: Vec<_> = (0..pool.count()).map(|_| pool.take()).collect::<Result<_, _>>()?;
+        for (buffer, frame) in held.iter_mut().zip(frames.iter().cycle()) {
+            buffer.copy_from_slice(&frame.pixels);
+        }
+        drop(held);
+        let started = Instant::now();
+        for index in 0..FRAMES {
+            sink.write(OutputFrame { index, size: self.stages.frame, pixels: pool.take()? })?;
+        }
+        sink.finish()?;
+        Ok(FRAMES as f64 / started.elapsed().as_secs_f64())
+    }
+}
+
+/// Times rounds of `frames` frames each; the first is not counted.
+struct Rounds {
+    frames: usize,
+    began: Instant,
+    marks: Vec<Instant>,
+}
+
+impl Rounds {
+    fn new(frames: usize) -> Self {
+        Self { frames, began: Instant::now(), marks: Vec::with_capacity(1 << 12) }
+    }
+
+    /// Whether to do another round.
+    fn more(&mut self) -> bool {
+        let now = Instant::now();
+        self.marks.push(now);
+        self.marks.len() < 7 || now - self.began < AT_LEAST
+    }
+
+    /// Frames per second, from the median round.
+    fn rate(&self) -> f64 {
+        let mut times: Vec<f64> =
+            self.marks.windows(2).skip(1).map(|pair| (pair[1] - pair[0]).as_secs_f64()).collect();
+        times.sort_by(f64::total_cmp);
+        self.frames as f64 / times[times.len() / 2]
+    }
+}

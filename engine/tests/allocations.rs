@@ -1,0 +1,78 @@
+//! The steady state of a run does not allocate.
+#![allow(unsafe_code, reason = "a global allocator is unsafe to implement")]
+
+mod support;
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use engine::backend::Simulated;
+use engine::dataset::StoreMode;
+use engine::pipeline::{CancelToken, Mode};
+use engine::sink::{SinkOptions, SinkTarget};
+use support::{Setting, geometry, package, pipeline};
+
+/// The system's allocator, counting calls.
+struct Counting;
+
+static CALLS: AtomicU64 = AtomicU64::new(0);
+
+// SAFETY: every call is handed to the system's allocator unchanged.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        CALLS.fetch_add(1, Ordering::Relaxed);
+        // SAFETY: the caller keeps the contract of `alloc`.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
+        CALLS.fetch_add(1, Ordering::Relaxed);
+        // SAFETY: the caller keeps the contract of `alloc_zeroed`.
+        unsafe { System.alloc_zeroed(layout) }
+    }
+
+    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        CALLS.fetch_add(1, Ordering::Relaxed);
+        // SAFETY: the caller keeps the contract of `realloc`.
+        unsafe { System.realloc(pointer, layout, size) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        // SAFETY: the caller keeps the contract of `dealloc`.
+        unsafe { System.dealloc(pointer, layout) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+/// One test, so that nothing else allocates at the same time.
+#[test]
+fn a_run_allocates_less_than_once_in_a_hundred_frames() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path().join("package");
+    package(&folder, 6);
+    for mode in [Mode::Pipelined, Mode::Sequential] {
+        for (batch, workers) in [(4, 4), (1, 1), (8, 2)] {
+            let setting =
+                Setting { batch, workers, mode, store: StoreMode::Ram, ..Setting::default() };
+            let backend = Box::new(Simulated::new(geometry(), 0.02));
+            let mut pipeline = pipeline(&folder, setting, 4000, backend);
+            let frame = pipeline.stages().frame;
+            let mut allocations = |frames: u64| {
+                let sink = SinkTarget::Null.open(SinkOptions::new(frame, frames)).unwrap();
+                let before = CALLS.load(Ordering::Relaxed);
+                pipeline.run(frames, sink, &CancelToken::new()).unwrap();
+                CALLS.load(Ordering::Relaxed) - before
+            };
+            allocations(200);
+            // Starting and ending a run allocates; what is left is the steady state.
+            let (short, long) = (allocations(1000), allocations(4000));
+            let per_frame = long.saturating_sub(short) as f64 / 3000.0;
+            assert!(
+                per_frame <= 0.01,
+                "{per_frame} allocations a frame ({short} in 1000 frames, {long} in 4000), {setting:?}"
+            );
+        }
+    }
+}
