@@ -5,9 +5,28 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use anyhow::Result;
+use engine::backend::{OnnxRuntime, find_onnxruntime};
+use engine::composite::{KernelLevel, opencv_version};
+
+use crate::Outcome;
+use crate::args::DoctorArgs;
 use crate::machine::Machine;
 
 const TENSORRT: [&str; 3] = ["libtensorrt_rtx.so.1", "libnvinfer.so.11", "libnvinfer.so.10"];
+
+pub(crate) fn run(args: &DoctorArgs) -> Result<Outcome> {
+    // A library that is there but cannot be loaded is as good as none.
+    let ort = find_onnxruntime(args.ort_lib.as_deref())
+        .and_then(|path| OnnxRuntime::library_version(&path).map(|_| path));
+    let built = Built {
+        ort: ort.map_err(|error| format!("{:#}", anyhow::Error::new(error))),
+        opencv: opencv_version(),
+        compositor: KernelLevel::fastest().to_string(),
+    };
+    print!("{}", Probe::run(built).report());
+    Ok(Outcome::Done)
+}
 
 /// What the engine knows about itself.
 pub(crate) struct Built {

@@ -1,0 +1,313 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use engine::composite::{CompositorChoice, Interpolation};
+use engine::dataset::{Inputs, StoreMode};
+use engine::pipeline::Mode;
+use engine::sink::{ImageFormat, SinkTarget};
+
+/// Audio-driven talking-head video: an avatar package and a network in, composited frames out.
+#[derive(Parser)]
+#[command(name = "engine-cli", version, max_term_width = 100)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum Command {
+    /// Measure how fast frames are made, stage by stage.
+    #[command(after_help = BENCH_EXAMPLES)]
+    Bench(BenchArgs),
+    /// Render an avatar package to image files or raw video.
+    #[command(after_help = RENDER_EXAMPLES)]
+    Render(RenderArgs),
+    /// Write a complete sample package with drawn frames and a network of the real architecture.
+    Sample(SampleArgs),
+    /// Say what a package or a model is, and what is wrong with it.
+    Inspect(InspectArgs),
+    /// Say what this machine offers, and what to do about what is missing.
+    Doctor(DoctorArgs),
+}
+
+const BENCH_EXAMPLES: &str = "\
+Examples:
+  engine-cli bench --batch 4 --workers 4
+      The sample package (made on first use) on ONNX Runtime.
+  engine-cli bench --batch 1,4,8 --workers 1,2,4 --json grid.json
+      A grid of settings; the file is rewritten after every run.
+  engine-cli bench --backend simulated --simulated-ms 8.18 --batch 4 --workers 4 --frames 400
+      The pipeline itself, with an accelerator of 8.18 ms a frame simulated.";
+
+const RENDER_EXAMPLES: &str = "\
+Examples:
+  engine-cli render avatar/ -o frames/
+      One PNG for every row of the package's features.
+  engine-cli render avatar/ -o raw:- --features speech.npy | \\
+      ffmpeg -f rawvideo -pix_fmt bgr24 -s 1280x720 -r 25 -i - -i speech.wav out.mp4
+      Raw frames to ffmpeg.";
+
+/// Which network runs where.
+#[derive(Args)]
+pub(crate) struct BackendArgs {
+    /// The network [default: the one in the package].
+    #[arg(long, value_name = "FILE")]
+    pub(crate) model: Option<PathBuf>,
+    /// What runs the network.
+    #[arg(long, value_enum, default_value_t = BackendChoice::Onnxruntime)]
+    pub(crate) backend: BackendChoice,
+    /// Time per frame of the simulated backend, in milliseconds.
+    #[arg(long, value_name = "MS", default_value_t = 8.18, value_parser = milliseconds)]
+    pub(crate) simulated_ms: f64,
+    /// The ONNX Runtime library [default: $ORT_DYLIB_PATH, else what scripts/setup installed].
+    #[arg(long, value_name = "FILE")]
+    pub(crate) ort_lib: Option<PathBuf>,
+    /// Threads that run the network [default: one a core].
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub(crate) threads: Option<u16>,
+}
+
+/// What runs the network.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum BackendChoice {
+    /// ONNX Runtime on the CPU.
+    Onnxruntime,
+    /// A stand-in for an accelerator: fixed time per frame, fixed predictions, CPU left free.
+    Simulated,
+}
+
+/// How frames are read and made.
+#[derive(Args)]
+pub(crate) struct FrameArgs {
+    /// Network inputs: the package's stored rois and masked rois, or both derived from the crops.
+    #[arg(long, default_value = "package", value_name = "package|derived")]
+    pub(crate) inputs: Inputs,
+    /// Keep the package's frames in RAM, or decode them ahead. auto: RAM if they fit the budget.
+    #[arg(long, default_value = "auto", value_name = "auto|ram|stream")]
+    pub(crate) frame_store: StoreMode,
+    /// Memory that the package's frames may take in RAM.
+    #[arg(long, default_value = "1GiB", value_name = "SIZE", value_parser = bytes)]
+    pub(crate) ram_budget: u64,
+    /// What pastes the predictions into the frames; all give the same bytes.
+    #[arg(long, default_value = "auto", value_name = "auto|scalar|avx2|opencv")]
+    pub(crate) compositor: CompositorChoice,
+    /// How crops are resized: linear as this engine's Python peers do, cubic as in training.
+    #[arg(long, default_value = "linear", value_name = "linear|cubic")]
+    pub(crate) interpolation: Interpolation,
+    /// All stages at once, or one after the other.
+    #[arg(long, default_value = "pipelined", value_name = "pipelined|sequential")]
+    pub(crate) mode: Mode,
+}
+
+#[derive(Args)]
+pub(crate) struct BenchArgs {
+    /// Frames per run of the network; a list makes a grid.
+    #[arg(long, value_name = "N,...", value_delimiter = ',', default_value = "4")]
+    pub(crate) batch: Vec<usize>,
+    /// Compositing workers: a number, or auto for the smaller of batch and cores; a list makes a grid.
+    #[arg(long, value_name = "N,...", value_delimiter = ',', default_value = "auto")]
+    pub(crate) workers: Vec<Workers>,
+    /// The avatar package [default: a sample package, made in the cache folder on first use].
+    #[arg(long, value_name = "DIR")]
+    pub(crate) package: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) backend: BackendArgs,
+    #[command(flatten)]
+    pub(crate) frame: FrameArgs,
+    /// Feature rows [default: the package's]; they repeat where a run is longer.
+    #[arg(long, value_name = "FILE.npy")]
+    pub(crate) features: Option<PathBuf>,
+    /// Where the frames go: null, png:DIR, jpg:DIR, raw:FILE.
+    #[arg(long, default_value = "null", value_name = "SINK")]
+    pub(crate) sink: SinkTarget,
+    /// Frames per run.
+    #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u64).range(1..=10_000_000))]
+    pub(crate) frames: u64,
+    /// Frames that are rendered first, with the same settings, and not counted.
+    #[arg(long, default_value_t = 8, value_parser = clap::value_parser!(u64).range(0..=10_000_000))]
+    pub(crate) warmup: u64,
+    /// Runs per setting; the median one is reported, and the range.
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=1000))]
+    pub(crate) repeat: u64,
+    /// Write the results as JSON, rewritten after every run.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) json: Option<PathBuf>,
+    /// Write the table as CSV, rewritten after every run.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) csv: Option<PathBuf>,
+    /// Write the table as Markdown, rewritten after every run.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) markdown: Option<PathBuf>,
+}
+
+#[derive(Args)]
+pub(crate) struct RenderArgs {
+    /// The avatar package.
+    pub(crate) package: PathBuf,
+    /// Where the frames go: a folder (PNG files), or png:DIR, jpg:DIR, raw:FILE (- is stdout), null.
+    #[arg(short, long, value_name = "DIR|SINK")]
+    pub(crate) output: String,
+    #[command(flatten)]
+    pub(crate) backend: BackendArgs,
+    #[command(flatten)]
+    pub(crate) frame: FrameArgs,
+    /// Feature rows, one a frame [default: the package's].
+    #[arg(long, value_name = "FILE.npy")]
+    pub(crate) features: Option<PathBuf>,
+    /// Frames to render [default: as many as there are feature rows].
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) frames: Option<u64>,
+    /// Frames per run of the network.
+    #[arg(long, default_value_t = 4)]
+    pub(crate) batch: usize,
+    /// Compositing workers: a number, or auto for the smaller of batch and cores.
+    #[arg(long, default_value = "auto", value_name = "N")]
+    pub(crate) workers: Workers,
+    /// Also write evenly spaced frames as one picture.
+    #[arg(long, value_name = "FILE.png")]
+    pub(crate) contact_sheet: Option<PathBuf>,
+    /// No progress bar and no summary.
+    #[arg(short, long)]
+    pub(crate) quiet: bool,
+}
+
+#[derive(Args)]
+pub(crate) struct SampleArgs {
+    /// The folder to write.
+    pub(crate) folder: PathBuf,
+    /// Background frames, and feature rows.
+    #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u64).range(1..=100_000))]
+    pub(crate) frames: u64,
+    /// Size of the background frames.
+    #[arg(long, default_value = "1280x720", value_name = "WxH", value_parser = size)]
+    pub(crate) size: engine::frame::Size,
+    /// Side of the network's image input.
+    #[arg(long, default_value_t = 320)]
+    pub(crate) side: usize,
+    /// Write the frames as image files instead of videos.
+    #[arg(long, value_name = "png|jpg", value_parser = sample_images)]
+    pub(crate) images: Option<ImageFormat>,
+    /// The network: the real architecture with seeded weights, or a tiny one of exact arithmetic.
+    #[arg(long, value_enum, default_value_t = NetworkChoice::Unet)]
+    pub(crate) network: NetworkChoice,
+    /// Fix the network's batch dimension, as many exports do.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub(crate) fixed_batch: Option<u16>,
+    /// Take the rectangles from this crop_rectangles.json.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) rects: Option<PathBuf>,
+    /// Seed of everything that is random.
+    #[arg(long, default_value_t = 7)]
+    pub(crate) seed: u64,
+}
+
+/// Which network a sample package gets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum NetworkChoice {
+    /// The real architecture.
+    Unet,
+    /// Exact arithmetic, for comparing bytes.
+    Probe,
+}
+
+#[derive(Args)]
+pub(crate) struct InspectArgs {
+    /// A package folder or an ONNX file.
+    pub(crate) path: PathBuf,
+}
+
+#[derive(Args)]
+pub(crate) struct DoctorArgs {
+    /// The ONNX Runtime library to look at.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) ort_lib: Option<PathBuf>,
+}
+
+/// `--workers`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Workers {
+    Auto,
+    Count(usize),
+}
+
+impl std::str::FromStr for Workers {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Self, String> {
+        if text == "auto" {
+            return Ok(Self::Auto);
+        }
+        text.parse().map(Self::Count).map_err(|_| "expected a number or auto".to_owned())
+    }
+}
+
+fn milliseconds(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(ms) if ms > 0.0 && ms <= 60_000.0 => Ok(ms),
+        _ => Err("expected milliseconds above 0, at most 60000".to_owned()),
+    }
+}
+
+fn size(text: &str) -> Result<engine::frame::Size, String> {
+    let expected = || "expected WIDTHxHEIGHT with sides of 64 to 8192, such as 1280x720".to_owned();
+    let (width, height) = text.split_once('x').ok_or_else(expected)?;
+    let side = |text: &str| text.parse().ok().filter(|side| (64..=8192).contains(side));
+    match (side(width), side(height)) {
+        (Some(width), Some(height)) => Ok(engine::frame::Size::new(width, height)),
+        _ => Err(expected()),
+    }
+}
+
+fn sample_images(text: &str) -> Result<ImageFormat, String> {
+    match text {
+        "png" => Ok(ImageFormat::Png),
+        "jpg" => Ok(ImageFormat::Jpg),
+        _ => Err("expected png or jpg".to_owned()),
+    }
+}
+
+/// Bytes: a number with an optional suffix k, M, G (1000s) or KiB, MiB, GiB (1024s).
+fn bytes(text: &str) -> Result<u64, String> {
+    let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let (number, unit) = text.split_at(digits);
+    let factor: u64 = match unit.trim().to_ascii_lowercase().as_str() {
+        "" | "b" => 1,
+        "k" | "kb" => 1000,
+        "m" | "mb" => 1_000_000,
+        "g" | "gb" => 1_000_000_000,
+        "ki" | "kib" => 1 << 10,
+        "mi" | "mib" => 1 << 20,
+        "gi" | "gib" => 1 << 30,
+        _ => return Err("expected a size such as 800MiB or 2GiB".to_owned()),
+    };
+    let number: u64 =
+        number.parse().map_err(|_| "expected a size such as 800MiB or 2GiB".to_owned())?;
+    number.checked_mul(factor).ok_or_else(|| "that is more bytes than there can be".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        use clap::CommandFactory;
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn sizes_in_bytes() {
+        assert_eq!(bytes("1GiB"), Ok(1 << 30));
+        assert_eq!(bytes("800M"), Ok(800_000_000));
+        assert_eq!(bytes("512"), Ok(512));
+        assert!(bytes("GiB").is_err() && bytes("1TB").is_err() && bytes("-1").is_err());
+        assert!(bytes("99999999999GiB").is_err());
+    }
+
+    #[test]
+    fn sizes_in_pixels() {
+        assert_eq!(size("1280x720"), Ok(engine::frame::Size::new(1280, 720)));
+        assert!(size("1280").is_err() && size("0x720").is_err() && size("axb").is_err());
+    }
+}

@@ -1,0 +1,88 @@
+//! `engine-cli render`.
+
+use std::path::PathBuf;
+
+use anyhow::Result;
+use engine::pipeline::{Mode, Pipeline, PipelineOptions, RunReport, cores};
+use engine::sink::{ContactSheetSink, ImageFormat, Sink, SinkOptions, SinkTarget};
+
+use crate::Outcome;
+use crate::args::RenderArgs;
+use crate::interrupt;
+use crate::progress::{Progress, ProgressSink};
+use crate::setup::{self, FrameCount, Prepared, SINK_QUEUE};
+
+/// Thumbnails on a contact sheet.
+const THUMBNAILS: usize = 12;
+
+pub(crate) fn run(args: &RenderArgs) -> Result<Outcome> {
+    let target = target(&args.output)?;
+    let count = FrameCount::Rows(args.frames);
+    let Prepared { stages, frames, .. } = setup::prepare(
+        &args.package,
+        &args.backend,
+        &args.frame,
+        args.features.as_deref(),
+        count,
+        args.quiet,
+    )?;
+    let encoders = match args.frame.mode {
+        Mode::Sequential => 0,
+        Mode::Pipelined => target.encoder_threads(cores()),
+    };
+    let options = PipelineOptions {
+        batch: args.batch,
+        workers: setup::worker_count(args.workers, args.batch),
+        mode: args.frame.mode,
+        sink_depth: SINK_QUEUE + encoders,
+    };
+    if !args.quiet {
+        eprintln!("threads     {}", setup::budget(&stages, options.workers, encoders));
+    }
+    let frame = stages.frame;
+    let mut pipeline = Pipeline::new(stages, options)?;
+    let mut sink: Box<dyn Sink> = target.open(SinkOptions {
+        encoders,
+        queue: SINK_QUEUE,
+        ..SinkOptions::new(frame, frames)
+    })?;
+    if let Some(sheet) = &args.contact_sheet {
+        sink = Box::new(ContactSheetSink::new(sink, sheet, frame, frames, THUMBNAILS)?);
+    }
+    let progress = Progress::new("rendering", "frames", frames, args.quiet);
+    let sink = Box::new(ProgressSink { inner: sink, progress });
+    let report = pipeline.run(frames, sink, interrupt::token())?;
+    if !args.quiet {
+        summarise(args, &target, &report, frames);
+    }
+    Ok(if report.cancelled { Outcome::Interrupted } else { Outcome::Done })
+}
+
+/// A bare path is a folder of PNG files.
+fn target(text: &str) -> Result<SinkTarget> {
+    match text.parse() {
+        Err(_) if !text.contains(':') => {
+            Ok(SinkTarget::Images { dir: PathBuf::from(text), format: ImageFormat::Png })
+        }
+        parsed => Ok(parsed?),
+    }
+}
+
+fn summarise(args: &RenderArgs, target: &SinkTarget, report: &RunReport, asked: u64) {
+    let slowest = engine::metrics::Attribution::of(&report.spans, &report.traces)
+        .parts()
+        .into_iter()
+        .max_by_key(|(_, time)| *time);
+    eprintln!(
+        "rendered    {} of {asked} frames in {:.2} s: {:.2} frames/s, {:.2} x real time; most of it: {}",
+        report.frames,
+        report.wall().as_secs_f64(),
+        report.fps(),
+        report.fps() / 25.0,
+        slowest.map_or("nothing", |(name, _)| name),
+    );
+    eprintln!("written to  {target}");
+    if let Some(sheet) = &args.contact_sheet {
+        eprintln!("            {}", sheet.display());
+    }
+}

@@ -1,0 +1,202 @@
+//! From arguments to stages that are ready to run.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::{Context, Result, bail};
+use engine::backend::{Backend, OnnxRuntime, OnnxRuntimeOptions, Simulated, find_onnxruntime};
+use engine::batch::Assembler;
+use engine::composite::Compositor;
+use engine::dataset::{Features, FrameStore, Package, StoreOptions};
+use engine::frame::ModelGeometry;
+use engine::onnx::{Dim, Model};
+use engine::pipeline::{Stages, ThreadBudget, cores};
+
+use crate::args::{BackendArgs, BackendChoice, FrameArgs, Workers};
+use crate::progress::with_preload_bar;
+
+/// Frames that wait for an encoder before the pipeline does.
+pub(crate) const SINK_QUEUE: usize = 4;
+
+/// Side of the network that is simulated when there is no model to ask.
+const DEFAULT_SIDE: usize = 320;
+
+/// How many frames are wanted, against how many feature rows there are.
+#[derive(Clone, Copy)]
+pub(crate) enum FrameCount {
+    /// Exactly this many, by default one a row; more than there are rows is an error.
+    Rows(Option<u64>),
+    /// This many; the rows repeat.
+    Repeat(u64),
+}
+
+/// Stages, and what was found out on the way.
+pub(crate) struct Prepared {
+    pub(crate) stages: Stages,
+    pub(crate) package: Arc<Package>,
+    pub(crate) model: Option<PathBuf>,
+    pub(crate) frames: u64,
+}
+
+/// Opens everything, in the order in which mistakes are cheapest to find.
+pub(crate) fn prepare(
+    root: &Path,
+    backend: &BackendArgs,
+    frame: &FrameArgs,
+    features: Option<&Path>,
+    count: FrameCount,
+    quiet: bool,
+) -> Result<Prepared> {
+    let say = |line: String| {
+        if !quiet {
+            eprintln!("{line}");
+        }
+    };
+    if !root.is_dir() {
+        bail!("{}: no such folder; expected an avatar package", root.display());
+    }
+    let model = match &backend.model {
+        Some(model) => Some(model.clone()),
+        None => Package::find_model(root)?,
+    };
+    let backend = open_backend(root, backend, model.as_deref())?;
+    let geometry = backend.geometry();
+    let package = Arc::new(Package::open(root, geometry, frame.inputs)?);
+    say(format!(
+        "package     {}: {} background frames of {}, {} inputs, {}",
+        root.display(),
+        package.frame_count(),
+        package.frame_size(),
+        frame.inputs,
+        package.form(),
+    ));
+    say(format!(
+        "network     {}: {} x {} on {} ({})",
+        model.as_deref().map_or_else(|| "none".into(), |path| path.display().to_string()),
+        geometry.side(),
+        geometry.side(),
+        backend.name(),
+        match backend.nominal_ms() {
+            Some(ms) => format!("{ms} ms a frame"),
+            None => format!("{}, {} threads", backend.provider(), backend.cpu_threads()),
+        },
+    ));
+
+    let rows = match features {
+        Some(path) => Features::load(path)?,
+        None => package.features()?,
+    };
+    let (frames, rows) = match count {
+        FrameCount::Repeat(frames) => (frames, rows.repeat_to(usize::try_from(frames)?)),
+        FrameCount::Rows(None) => (rows.rows() as u64, rows),
+        FrameCount::Rows(Some(frames)) if frames <= rows.rows() as u64 => (frames, rows),
+        FrameCount::Rows(Some(frames)) => {
+            let origin = features.map_or_else(|| root.join("aud_ave.npy"), Path::to_owned);
+            bail!(
+                "--frames is {frames}, but {} has {} feature rows, one for each frame",
+                origin.display(),
+                rows.rows()
+            );
+        }
+    };
+
+    let compositor = Compositor::new(
+        frame.compositor,
+        frame.interpolation,
+        geometry,
+        package.frame_size(),
+        package.rects(),
+    )?;
+    let options = StoreOptions {
+        mode: frame.frame_store,
+        ram_budget: frame.ram_budget,
+        decode_threads: cores(),
+    };
+    let store = with_preload_bar(quiet, |progress| {
+        FrameStore::open(Arc::clone(&package), &options, progress)
+    })?;
+    say(match store.in_ram() {
+        true => format!(
+            "frames      in RAM: {:.0} MB, loaded in {:.2} s",
+            store.ram_bytes() as f64 / 1e6,
+            store.preload_time().as_secs_f64()
+        ),
+        false => format!(
+            "frames      decoded ahead: {:.0} MB would not fit the budget of {:.0} MB, or streaming was asked for",
+            package.decoded_bytes() as f64 / 1e6,
+            frame.ram_budget as f64 / 1e6
+        ),
+    });
+    say(format!("compositor  {}, {}", compositor.level(), frame.interpolation));
+    let stages = Stages {
+        store,
+        assembler: Assembler::new(rows),
+        backend,
+        compositor,
+        frame: package.frame_size(),
+        rects: package.rects().to_vec(),
+    };
+    Ok(Prepared { stages, package, model, frames })
+}
+
+fn open_backend(root: &Path, args: &BackendArgs, model: Option<&Path>) -> Result<Box<dyn Backend>> {
+    match args.backend {
+        BackendChoice::Simulated => {
+            let geometry = match model {
+                Some(model) => declared_geometry(model)?,
+                None => ModelGeometry::new(DEFAULT_SIDE).context("the default side is in range")?,
+            };
+            Ok(Box::new(Simulated::new(geometry, args.simulated_ms)))
+        }
+        BackendChoice::Onnxruntime => {
+            let Some(model) = model else {
+                bail!(
+                    "{}: the package has no network (checkpoint/model_best.onnx); name one with --model",
+                    root.display()
+                );
+            };
+            let library = find_onnxruntime(args.ort_lib.as_deref())?;
+            let threads = args.threads.map_or_else(cores, usize::from);
+            Ok(Box::new(OnnxRuntime::open(model, &OnnxRuntimeOptions { library, threads })?))
+        }
+    }
+}
+
+/// The sizes that a model file declares, read without a runtime.
+pub(crate) fn declared_geometry(model: &Path) -> Result<ModelGeometry> {
+    let parsed = Model::load(model)?;
+    let image = parsed.inputs().into_iter().find(|tensor| tensor.name == "input");
+    let side = match image.as_ref().map(|tensor| &tensor.dims[..]) {
+        Some([_, Dim::Fixed(6), Dim::Fixed(height), Dim::Fixed(width)]) if height == width => {
+            usize::try_from(*width).ok()
+        }
+        _ => None,
+    };
+    side.and_then(ModelGeometry::new).with_context(|| {
+        let found = image.map_or_else(|| "missing".to_owned(), |tensor| tensor.to_string());
+        format!(
+            "{}: input \"input\" is {found}; expected float32 [N,6,S,S] with a fixed S of 16 to {}",
+            model.display(),
+            ModelGeometry::MAX_SIDE
+        )
+    })
+}
+
+/// Resolves `--workers`.
+pub(crate) fn worker_count(workers: Workers, batch: usize) -> usize {
+    match workers {
+        Workers::Auto => ThreadBudget::auto_workers(batch, cores()),
+        Workers::Count(count) => count,
+    }
+}
+
+/// The threads of a run of `stages`.
+pub(crate) fn budget(stages: &Stages, workers: usize, sink_threads: usize) -> ThreadBudget {
+    ThreadBudget {
+        cores: cores(),
+        backend: stages.backend.cpu_threads(),
+        workers,
+        decoder: usize::from(!stages.store.in_ram()),
+        sink: sink_threads,
+    }
+}
