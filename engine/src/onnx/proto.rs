@@ -263,10 +263,10 @@ pub struct Segment {
 /// A tensor stored as its non-zero elements.
 #[derive(Clone, PartialEq, Message)]
 pub struct SparseTensorProto {
-    /// The non-zero elements, [count]; its name is the tensor's.
+    /// The non-zero elements (`[count]`); its name is the tensor's.
     #[prost(message, optional, tag = "1")]
     pub values: Option<TensorProto>,
-    /// Their positions, [count] or [count, rank].
+    /// Their positions (`[count]` or `[count, rank]`).
     #[prost(message, optional, tag = "2")]
     pub indices: Option<TensorProto>,
     /// Shape of the dense tensor.

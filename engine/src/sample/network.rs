@@ -40,11 +40,11 @@ impl Layout {
 /// convolutions. At `side` 320: 93 convolutions, 12.15 million parameters, 4.89 GMAC a frame; at 160
 /// one level less.
 ///
-/// `input` f32 [N,6,S,S], `audio` f32 [N,32,16,16], `output` f32 [N,3,S,S] in 0 to 1; `batch` says
-/// whether N is free. The weights are not trained but drawn from `seed`, except for a path that
-/// carries the roi (channels 0 to 2) along the finest skip connection to the output. The prediction
-/// is therefore the roi with a faint tint that depends on everything else, and the work is that of
-/// the real network.
+/// Inputs `input [N,6,S,S]` and `audio [N,32,16,16]`, output `output [N,3,S,S]` in 0 to 1, all f32;
+/// `batch` says whether N is free. The weights are not trained but drawn from `seed`, except for a
+/// path that carries the roi (channels 0 to 2) along the finest skip connection to the output. The
+/// prediction is therefore the roi with a faint tint that depends on everything else, and the work
+/// is that of the real network.
 ///
 /// # Errors
 /// [`SampleError::NetworkSide`] for a side other than 160 and 320: the architecture fixes the
