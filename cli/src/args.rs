@@ -91,7 +91,7 @@ pub(crate) struct FrameArgs {
     #[arg(long, default_value = "1GiB", value_name = "SIZE", value_parser = bytes)]
     pub(crate) ram_budget: u64,
     /// What pastes the predictions into the frames; all give the same bytes.
-    #[arg(long, default_value = "auto", value_name = "auto|scalar|avx2|opencv")]
+    #[arg(long, default_value = "auto", value_name = "auto|scalar|avx2|avx512|opencv")]
     pub(crate) compositor: CompositorChoice,
     /// How crops are resized: linear as this engine's Python peers do, cubic as in training.
     #[arg(long, default_value = "linear", value_name = "linear|cubic")]

@@ -1,5 +1,7 @@
 //! Errors, cancellation and overlap of the pipeline.
 
+#![expect(clippy::unwrap_used, reason = "a helper that cannot unwrap fails its test")]
+
 mod support;
 
 use std::sync::mpsc;

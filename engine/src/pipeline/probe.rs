@@ -120,8 +120,7 @@ impl Pipeline {
         while busy < AT_LEAST / 4 {
             batch.clear();
             let count = self.options.batch as u64;
-            let mut source = self.stages.store.source(count, self.frames_in_flight())?;
-            while let Some(sample) = source.next() {
+            for sample in self.stages.store.source(count, self.frames_in_flight())? {
                 let sample = sample?;
                 let started = Instant::now();
                 self.stages.assembler.push(batch, sample);
