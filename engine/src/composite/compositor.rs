@@ -33,9 +33,9 @@ pub struct Compositor {
 enum Plans {
     Scalar(HashMap<Size, CompositePlan>),
     #[cfg(target_arch = "x86_64")]
-    Avx2(Avx2, HashMap<Size, FusedPlan>),
+    Avx2(Avx2, HashMap<Size, FusedPlan<Avx2>>),
     #[cfg(target_arch = "x86_64")]
-    Avx512(Avx512, HashMap<Size, FusedPlan>),
+    Avx512(Avx512, HashMap<Size, FusedPlan<Avx512>>),
     #[cfg(feature = "opencv")]
     OpenCv(Interpolation, HashSet<Size>),
 }
@@ -91,12 +91,12 @@ impl Compositor {
             #[cfg(target_arch = "x86_64")]
             KernelLevel::Avx2 => {
                 let kernel = Avx2::detect().ok_or(CompositeError::UnsupportedByCpu { level })?;
-                Plans::Avx2(kernel, fused_plans::<Avx2>(geometry, sizes()))
+                Plans::Avx2(kernel, fused_plans(geometry, sizes()))
             }
             #[cfg(target_arch = "x86_64")]
             KernelLevel::Avx512 => {
                 let kernel = Avx512::detect().ok_or(CompositeError::UnsupportedByCpu { level })?;
-                Plans::Avx512(kernel, fused_plans::<Avx512>(geometry, sizes()))
+                Plans::Avx512(kernel, fused_plans(geometry, sizes()))
             }
             #[cfg(not(target_arch = "x86_64"))]
             KernelLevel::Avx2 | KernelLevel::Avx512 => {
@@ -236,12 +236,12 @@ fn choose(
 fn fused_plans<K: RowKernel>(
     geometry: ModelGeometry,
     sizes: impl Iterator<Item = Size>,
-) -> HashMap<Size, FusedPlan> {
+) -> HashMap<Size, FusedPlan<K>> {
     let mut plans = HashMap::new();
     for size in sizes {
         plans
             .entry(size)
-            .or_insert_with(|| FusedPlan::new::<K>(Axes::linear(geometry.crop_side(), size)));
+            .or_insert_with(|| FusedPlan::new(Axes::linear(geometry.crop_side(), size)));
     }
     plans
 }

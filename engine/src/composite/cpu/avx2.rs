@@ -3,11 +3,17 @@
 
 use std::arch::x86_64::*;
 
-use super::fused::{PLANES, RowKernel, convert};
+use crate::frame::ModelGeometry;
+
+use super::fused::{PLANES, RowKernel};
+use super::scalar::to_byte;
 use super::shuffle::{Layout, Shuffles};
 
 /// Outputs processed at a time: 32, a register of bytes.
 const BLOCK: usize = 32;
+/// How far ahead of the conversion floats are fetched into the cache, past what the hardware's own
+/// prefetching gets in time. Two rows of the usual network.
+const AHEAD: usize = 640;
 /// Bytes in a register.
 const REGISTER: usize = 32;
 
@@ -37,12 +43,17 @@ impl RowKernel for Avx2 {
         }
     }
 
-    fn convert(self, values: &[f32], bytes: &mut [u8]) {
+    fn split(self, pixels: &[u8], planes: [&mut [u8]; PLANES]) {
         // SAFETY: `self` exists only where the CPU has AVX2.
-        unsafe { convert_row(values, bytes) }
+        unsafe { split(pixels, planes) }
     }
 
-    fn horizontal(self, shuffles: &Shuffles, planes: [&[u8]; PLANES], out: &mut [i16]) {
+    fn convert(self, values: [&[f32]; PLANES], pixels: &[u8], planes: [&mut [u8]; PLANES]) {
+        // SAFETY: `self` exists only where the CPU has AVX2.
+        unsafe { convert(values, pixels, planes) }
+    }
+
+    fn horizontal(self, shuffles: &Shuffles<Avx2>, planes: [&[u8]; PLANES], out: &mut [i16]) {
         // SAFETY: `self` exists only where the CPU has AVX2.
         unsafe { horizontal(shuffles, planes, out) }
     }
@@ -54,10 +65,71 @@ impl RowKernel for Avx2 {
 }
 
 #[target_feature(enable = "avx2")]
+pub(super) fn split(pixels: &[u8], [b, g, r]: [&mut [u8]; PLANES]) {
+    const QUAD: usize = 4;
+    let (quads, rest) = pixels.as_chunks::<{ PLANES * QUAD }>();
+    let [(b, last_b), (g, last_g), (r, last_r)] = [b, g, r].map(|p| p.as_chunks_mut::<QUAD>());
+    for (((quad, b), g), r) in quads.iter().zip(b).zip(g).zip(r) {
+        [*b, *g, *r] = split_quad(quad);
+    }
+    let rest = rest.as_chunks::<PLANES>().0;
+    for (((pixel, b), g), r) in rest.iter().zip(last_b).zip(last_g).zip(last_r) {
+        [*b, *g, *r] = *pixel;
+    }
+}
+
+/// Splits the pixels at both ends into the ends of the planes and returns what lies between those.
+#[target_feature(enable = "avx2")]
+pub(super) fn split_borders<'a>(
+    pixels: &[u8],
+    planes: [&'a mut [u8]; PLANES],
+) -> [&'a mut [u8]; PLANES] {
+    const BORDER: usize = ModelGeometry::BORDER;
+    let (Some(first), Some(last)) = (pixels.first_chunk(), pixels.last_chunk()) else {
+        panic!("a crop row has at least two borders");
+    };
+    let (first, last) = (split_quad(first), split_quad(last));
+    let mut channel = 0;
+    planes.map(|plane| {
+        let (left, rest) = plane.split_at_mut(BORDER);
+        let (inside, right) = rest.split_at_mut(rest.len() - BORDER);
+        left.copy_from_slice(&first[channel]);
+        right.copy_from_slice(&last[channel]);
+        channel += 1;
+        inside
+    })
+}
+
+/// The blue, green and red bytes of four pixels.
+#[target_feature(enable = "avx2")]
+fn split_quad(quad: &[u8; 12]) -> [[u8; 4]; PLANES] {
+    let order = _mm_setr_epi8(0, 3, 6, 9, 1, 4, 7, 10, 2, 5, 8, 11, -1, -1, -1, -1);
+    let [a, b, c] = [0, 4, 8]
+        .map(|at| i32::from_le_bytes([quad[at], quad[at + 1], quad[at + 2], quad[at + 3]]));
+    let planes = _mm_shuffle_epi8(_mm_setr_epi32(a, b, c, 0), order);
+    [
+        _mm_extract_epi32::<0>(planes).to_le_bytes(),
+        _mm_extract_epi32::<1>(planes).to_le_bytes(),
+        _mm_extract_epi32::<2>(planes).to_le_bytes(),
+    ]
+}
+
+#[target_feature(enable = "avx2")]
+fn convert(values: [&[f32]; PLANES], pixels: &[u8], planes: [&mut [u8]; PLANES]) {
+    let planes = split_borders(pixels, planes);
+    for (values, bytes) in values.into_iter().zip(planes) {
+        convert_row(values, bytes);
+    }
+}
+
+#[target_feature(enable = "avx2")]
 fn convert_row(values: &[f32], bytes: &mut [u8]) {
     assert_eq!(values.len(), bytes.len());
     let Some(last) = values.len().checked_sub(BLOCK) else {
-        return convert(values, bytes);
+        for (byte, &value) in bytes.iter_mut().zip(values) {
+            *byte = to_byte(value);
+        }
+        return;
     };
     let mut start = 0;
     while start < last {
@@ -77,6 +149,9 @@ unsafe fn convert_block(values: *const f32, bytes: *mut u8) {
     let full = _mm256_set1_ps(255.0);
     let quarter = |i: usize| {
         // SAFETY: the caller vouches for 32 floats, and i is at most 3.
+        if i % 2 == 0 {
+            _mm_prefetch::<_MM_HINT_T0>(values.wrapping_add(AHEAD + 8 * i).cast());
+        }
         let fraction = unsafe { _mm256_loadu_ps(values.add(8 * i)) };
         // The minimum is its second operand when that is NaN. NaN and what lies below the range
         // of i32 convert to i32::MIN, which the packs below saturate to 0.
@@ -93,9 +168,8 @@ unsafe fn convert_block(values: *const f32, bytes: *mut u8) {
 }
 
 #[target_feature(enable = "avx2")]
-fn horizontal(shuffles: &Shuffles, planes: [&[u8]; PLANES], out: &mut [i16]) {
+fn horizontal(shuffles: &Shuffles<Avx2>, planes: [&[u8]; PLANES], out: &mut [i16]) {
     const WINDOWS: usize = Avx2::LAYOUT.order.len();
-    assert_eq!(shuffles.layout(), Avx2::LAYOUT);
     let plane_len = out.len() / PLANES;
     let starts = shuffles.starts().as_chunks::<WINDOWS>().0;
     let indices = shuffles.indices().as_chunks::<{ 4 * BLOCK }>().0;
@@ -113,7 +187,7 @@ fn horizontal(shuffles: &Shuffles, planes: [&[u8]; PLANES], out: &mut [i16]) {
                     load_pair(weights.as_ptr().add(REGISTER * half).cast()),
                 )
             };
-            let starts = &starts[4 * half..4 * half + 4];
+            let starts: [usize; 4] = std::array::from_fn(|i| starts[4 * half + i] as usize);
             for (channel, plane) in planes.iter().enumerate() {
                 let sums = |i: usize| {
                     // SAFETY: a window that begins at one of the starts ends within `reach` bytes,
@@ -121,9 +195,9 @@ fn horizontal(shuffles: &Shuffles, planes: [&[u8]; PLANES], out: &mut [i16]) {
                     let pixels = unsafe {
                         _mm256_inserti128_si256(
                             _mm256_castsi128_si256(_mm_loadu_si128(
-                                plane.as_ptr().add(starts[2 * i] as usize).cast(),
+                                plane.as_ptr().add(starts[2 * i]).cast(),
                             )),
-                            _mm_loadu_si128(plane.as_ptr().add(starts[2 * i + 1] as usize).cast()),
+                            _mm_loadu_si128(plane.as_ptr().add(starts[2 * i + 1]).cast()),
                             1,
                         )
                     };

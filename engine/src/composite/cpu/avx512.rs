@@ -3,11 +3,16 @@
 
 use std::arch::x86_64::*;
 
-use super::fused::{PLANES, RowKernel, convert};
+use super::avx2::{split, split_borders};
+use super::fused::{PLANES, RowKernel};
+use super::scalar::to_byte;
 use super::shuffle::{Layout, Shuffles};
 
 /// Outputs processed at a time: 64, a register of bytes.
 const BLOCK: usize = 64;
+/// How far ahead of the conversion floats are fetched into the cache, past what the hardware's own
+/// prefetching gets in time. Two rows of the usual network.
+const AHEAD: usize = 640;
 /// Bytes in a register.
 const REGISTER: usize = 64;
 /// The bytes of pairs that hold pixels; the others are the upper halves of 16-bit integers.
@@ -36,12 +41,17 @@ impl RowKernel for Avx512 {
         register / 2 * 32 + group * 8 + register % 2 * 4 + rest
     }
 
-    fn convert(self, values: &[f32], bytes: &mut [u8]) {
+    fn split(self, pixels: &[u8], planes: [&mut [u8]; PLANES]) {
         // SAFETY: `self` exists only where the CPU has what the function enables.
-        unsafe { convert_row(values, bytes) }
+        unsafe { split(pixels, planes) }
     }
 
-    fn horizontal(self, shuffles: &Shuffles, planes: [&[u8]; PLANES], out: &mut [i16]) {
+    fn convert(self, values: [&[f32]; PLANES], pixels: &[u8], planes: [&mut [u8]; PLANES]) {
+        // SAFETY: `self` exists only where the CPU has what the function enables.
+        unsafe { convert(values, pixels, planes) }
+    }
+
+    fn horizontal(self, shuffles: &Shuffles<Avx512>, planes: [&[u8]; PLANES], out: &mut [i16]) {
         // SAFETY: `self` exists only where the CPU has what the function enables.
         unsafe { horizontal(shuffles, planes, out) }
     }
@@ -53,10 +63,21 @@ impl RowKernel for Avx512 {
 }
 
 #[target_feature(enable = "avx512f,avx512bw,avx512vbmi")]
+fn convert(values: [&[f32]; PLANES], pixels: &[u8], planes: [&mut [u8]; PLANES]) {
+    let planes = split_borders(pixels, planes);
+    for (values, bytes) in values.into_iter().zip(planes) {
+        convert_row(values, bytes);
+    }
+}
+
+#[target_feature(enable = "avx512f,avx512bw,avx512vbmi")]
 fn convert_row(values: &[f32], bytes: &mut [u8]) {
     assert_eq!(values.len(), bytes.len());
     let Some(last) = values.len().checked_sub(BLOCK) else {
-        return convert(values, bytes);
+        for (byte, &value) in bytes.iter_mut().zip(values) {
+            *byte = to_byte(value);
+        }
+        return;
     };
     let mut start = 0;
     while start < last {
@@ -76,6 +97,7 @@ unsafe fn convert_block(values: *const f32, bytes: *mut u8) {
     let full = _mm512_set1_ps(255.0);
     let quarter = |i: usize| {
         // SAFETY: the caller vouches for 64 floats, and i is at most 3.
+        _mm_prefetch::<_MM_HINT_T0>(values.wrapping_add(AHEAD + 16 * i).cast());
         let fraction = unsafe { _mm512_loadu_ps(values.add(16 * i)) };
         // The minimum is its second operand when that is NaN. NaN and what lies below the range
         // of i32 convert to i32::MIN, which the packs below saturate to 0.
@@ -92,9 +114,8 @@ unsafe fn convert_block(values: *const f32, bytes: *mut u8) {
 }
 
 #[target_feature(enable = "avx512f,avx512bw,avx512vbmi")]
-fn horizontal(shuffles: &Shuffles, planes: [&[u8]; PLANES], out: &mut [i16]) {
+fn horizontal(shuffles: &Shuffles<Avx512>, planes: [&[u8]; PLANES], out: &mut [i16]) {
     const WINDOWS: usize = Avx512::LAYOUT.order.len();
-    assert_eq!(shuffles.layout(), Avx512::LAYOUT);
     let plane_len = out.len() / PLANES;
     let starts = shuffles.starts().as_chunks::<WINDOWS>().0;
     let indices = shuffles.indices().as_chunks::<{ 4 * BLOCK }>().0;
@@ -107,12 +128,12 @@ fn horizontal(shuffles: &Shuffles, planes: [&[u8]; PLANES], out: &mut [i16]) {
         // SAFETY: a block has four registers of indices and of weights.
         let (indices, weights) =
             unsafe { (load_four(indices.as_ptr().cast()), load_four(weights.as_ptr().cast())) };
+        let starts = starts.map(|start| start as usize);
         for (channel, plane) in planes.iter().enumerate() {
             let sums = |i: usize| {
                 // SAFETY: a window that begins at one of the starts ends within `reach` bytes, and
                 // the plane has as many.
-                let pixels =
-                    unsafe { _mm512_loadu_si512(plane.as_ptr().add(starts[i] as usize).cast()) };
+                let pixels = unsafe { _mm512_loadu_si512(plane.as_ptr().add(starts[i]).cast()) };
                 let pairs = _mm512_maskz_permutexvar_epi8(PIXEL_BYTES, indices[i], pixels);
                 _mm512_srai_epi32(_mm512_madd_epi16(pairs, weights[i]), 4)
             };

@@ -7,7 +7,7 @@ use crate::composite::plan::{Axes, Taps};
 use crate::frame::ModelGeometry;
 
 use super::buffer::{AlignedBuffer, CACHE_LINE};
-use super::scalar::{Target, to_byte};
+use super::scalar::Target;
 use super::shuffle::{Layout, Shuffles};
 
 /// Colour planes.
@@ -24,12 +24,18 @@ pub(crate) trait RowKernel: Copy {
     /// Where [`Self::horizontal`] stores an output of a block, within that block.
     fn position(output: usize) -> usize;
 
-    /// Converts floats to bytes as [`to_byte`] does. Both slices have the same length.
-    fn convert(self, values: &[f32], bytes: &mut [u8]);
+    /// Splits BGR pixels into planes, each of which has a byte for every pixel.
+    fn split(self, pixels: &[u8], planes: [&mut [u8]; PLANES]);
+
+    /// Like [`Self::split`], but all but the first and last [`ModelGeometry::BORDER`] bytes of each
+    /// plane come from its `values`, converted as [`to_byte`] does.
+    ///
+    /// [`to_byte`]: super::scalar::to_byte
+    fn convert(self, values: [&[f32]; PLANES], pixels: &[u8], planes: [&mut [u8]; PLANES]);
 
     /// Resizes a row of each plane along the row and drops four bits, plane after plane, each a
     /// third of `out` and a whole number of blocks.
-    fn horizontal(self, shuffles: &Shuffles, planes: [&[u8]; PLANES], out: &mut [i16]);
+    fn horizontal(self, shuffles: &Shuffles<Self>, planes: [&[u8]; PLANES], out: &mut [i16]);
 
     /// Combines two resized rows and interleaves the planes to the BGR bytes of `out`.
     fn vertical(self, top: &[i16], bottom: &[i16], weights: [i16; 2], out: &mut [u8]);
@@ -37,15 +43,15 @@ pub(crate) trait RowKernel: Copy {
 
 /// A plan, with the columns in the kernel's form.
 #[derive(Debug)]
-pub(crate) struct FusedPlan {
+pub(crate) struct FusedPlan<K> {
     axes: Axes<2>,
     /// `None` where the rectangle is so narrow that taps lie too far apart for shuffles.
-    shuffles: Option<Shuffles>,
+    shuffles: Option<Shuffles<K>>,
 }
 
-impl FusedPlan {
-    pub(crate) fn new<K: RowKernel>(axes: Axes<2>) -> Self {
-        let shuffles = Shuffles::new(K::LAYOUT, &axes.columns);
+impl<K: RowKernel> FusedPlan<K> {
+    pub(crate) fn new(axes: Axes<2>) -> Self {
+        let shuffles = Shuffles::new(&axes.columns);
         Self { axes, shuffles }
     }
 }
@@ -53,8 +59,8 @@ impl FusedPlan {
 /// What the fused kernels write to on their way.
 #[derive(Debug)]
 pub(crate) struct FusedScratch {
-    /// One source row as three planes of bytes.
-    planes: AlignedBuffer<u8>,
+    /// One source row as planes of bytes.
+    planes: [AlignedBuffer<u8>; PLANES],
     /// Two resized rows of three planes each; row y of the crop goes to `rows[y % 2]`.
     rows: [AlignedBuffer<i16>; 2],
 }
@@ -63,7 +69,7 @@ impl FusedScratch {
     pub(crate) fn new<K: RowKernel>(geometry: ModelGeometry, widest: usize) -> Self {
         let row = PLANES * widest.next_multiple_of(K::LAYOUT.block);
         Self {
-            planes: AlignedBuffer::new(PLANES * plane_stride(geometry)),
+            planes: std::array::from_fn(|_| AlignedBuffer::new(plane_bytes(geometry))),
             rows: [AlignedBuffer::new(row), AlignedBuffer::new(row)],
         }
     }
@@ -71,13 +77,13 @@ impl FusedScratch {
     /// Whether the memory suffices for a crop of `geometry` and rectangles up to `widest` pixels.
     pub(crate) fn suits<K: RowKernel>(&self, geometry: ModelGeometry, widest: usize) -> bool {
         let row = PLANES * widest.next_multiple_of(K::LAYOUT.block);
-        self.planes.len() == PLANES * plane_stride(geometry)
+        self.planes.iter().all(|plane| plane.len() == plane_bytes(geometry))
             && self.rows.iter().all(|held| held.len() >= row)
     }
 }
 
 /// Bytes of a plane in the scratch: a window that starts at the last column still lies in it.
-fn plane_stride(geometry: ModelGeometry) -> usize {
+fn plane_bytes(geometry: ModelGeometry) -> usize {
     (LEAD + geometry.crop_side() + CACHE_LINE).next_multiple_of(CACHE_LINE)
 }
 
@@ -85,23 +91,24 @@ fn plane_stride(geometry: ModelGeometry) -> usize {
 /// imply, and the target's rectangle lies in the frame and has the plan's size.
 pub(crate) fn composite<K: RowKernel>(
     kernel: K,
-    plan: &FusedPlan,
+    plan: &FusedPlan<K>,
     geometry: ModelGeometry,
     scratch: &mut FusedScratch,
     prediction: &[f32],
     crop: &[u8],
     target: Target<'_>,
 ) {
+    let crop_side = geometry.crop_side();
     let row = PLANES * plan.axes.columns.len().next_multiple_of(K::LAYOUT.block);
-    let planes = &mut scratch.planes[..];
-    let [even, odd] = &mut scratch.rows;
+    let FusedScratch { planes, rows: [even, odd] } = scratch;
     let rows = [&mut even[..row], &mut odd[..row]];
     let mut held = [None; 2];
     for (taps, out) in plan.axes.rows.iter().zip(target.rows()) {
         for y in taps.index {
             if held[y % 2] != Some(y) {
-                load_row(kernel, geometry, prediction, crop, y, planes);
-                let planes = split_planes(planes);
+                let inside = planes.each_mut().map(|plane| &mut plane[LEAD..LEAD + crop_side]);
+                load_row(kernel, geometry, prediction, crop, y, inside);
+                let planes = planes.each_ref().map(|plane| &plane[LEAD..]);
                 match &plan.shuffles {
                     Some(shuffles) => kernel.horizontal(shuffles, planes, rows[y % 2]),
                     None => horizontal::<K>(&plan.axes.columns, planes, rows[y % 2]),
@@ -114,12 +121,6 @@ pub(crate) fn composite<K: RowKernel>(
     }
 }
 
-/// The planes from column 0 on.
-fn split_planes(planes: &[u8]) -> [&[u8]; PLANES] {
-    let stride = planes.len() / PLANES;
-    std::array::from_fn(|channel| &planes[channel * stride + LEAD..(channel + 1) * stride])
-}
-
 /// Writes row `y` of the crop, with the prediction inside it, to `planes`.
 fn load_row<K: RowKernel>(
     kernel: K,
@@ -127,29 +128,20 @@ fn load_row<K: RowKernel>(
     prediction: &[f32],
     crop: &[u8],
     y: usize,
-    planes: &mut [u8],
+    planes: [&mut [u8]; PLANES],
 ) {
-    const BORDER: usize = ModelGeometry::BORDER;
     let side = geometry.side();
-    let crop_side = geometry.crop_side();
-    let stride = planes.len() / PLANES;
-    let crop_row = &crop[y * 3 * crop_side..(y + 1) * 3 * crop_side];
-    let inside = (BORDER..BORDER + side).contains(&y);
-    for (channel, plane) in planes.chunks_exact_mut(stride).enumerate() {
-        let plane = &mut plane[LEAD..LEAD + crop_side];
-        let column = |x: usize| crop_row[3 * x + channel];
-        if inside {
-            let start = channel * side * side + (y - BORDER) * side;
-            for x in 0..BORDER {
-                plane[x] = column(x);
-                plane[BORDER + side + x] = column(BORDER + side + x);
-            }
-            kernel.convert(&prediction[start..start + side], &mut plane[BORDER..BORDER + side]);
-        } else {
-            for (x, byte) in plane.iter_mut().enumerate() {
-                *byte = column(x);
-            }
+    let stride = geometry.crop().stride();
+    let pixels = &crop[y * stride..(y + 1) * stride];
+    match y.checked_sub(ModelGeometry::BORDER) {
+        Some(y) if y < side => {
+            let values = [0, 1, 2].map(|channel| {
+                let start = (channel * side + y) * side;
+                &prediction[start..start + side]
+            });
+            kernel.convert(values, pixels, planes);
         }
+        _ => kernel.split(pixels, planes),
     }
 }
 
@@ -165,12 +157,5 @@ fn horizontal<K: RowKernel>(columns: &[Taps<2>], planes: [&[u8]; PLANES], out: &
                 block[K::position(output)] = ((left + right) >> 4) as i16;
             }
         }
-    }
-}
-
-/// [`RowKernel::convert`] without vector instructions, for rows shorter than a register.
-pub(super) fn convert(values: &[f32], bytes: &mut [u8]) {
-    for (byte, &value) in bytes.iter_mut().zip(values) {
-        *byte = to_byte(value);
     }
 }

@@ -1,12 +1,15 @@
 //! Column taps in the form that byte shuffles take.
 
+use std::marker::PhantomData;
+
 use crate::composite::plan::Taps;
 
-/// How a vector register gathers its pixels from a row of bytes: it loads windows of the row,
-/// shuffles each to pairs of 16-bit pixels and multiplies the pairs by pairs of weights.
+use super::fused::RowKernel;
+
+/// How the registers of kernel `K` gather their pixels from a row of bytes: they load windows of
+/// the row, shuffle each to pairs of 16-bit pixels and multiply the pairs by pairs of weights.
 #[derive(Debug)]
-pub(crate) struct Shuffles {
-    layout: Layout,
+pub(crate) struct Shuffles<K> {
     /// First byte of each window.
     starts: Vec<u32>,
     /// Four bytes an output: its two pixels, relative to the window, each followed by a zero.
@@ -15,6 +18,7 @@ pub(crate) struct Shuffles {
     weights: Vec<i16>,
     /// One past the last byte that any window loads.
     reach: usize,
+    kernel: PhantomData<K>,
 }
 
 /// How a kernel's registers divide a row of outputs.
@@ -33,16 +37,17 @@ pub(crate) struct Layout {
 /// The index that makes a byte shuffle write a zero.
 const ZERO: u8 = 0x80;
 
-impl Shuffles {
+impl<K: RowKernel> Shuffles<K> {
     /// The shuffles for `columns`, or `None` where taps are too far apart for a window.
-    pub(super) fn new(layout: Layout, columns: &[Taps<2>]) -> Option<Self> {
+    pub(super) fn new(columns: &[Taps<2>]) -> Option<Self> {
+        let layout = K::LAYOUT;
         let windows = columns.len().div_ceil(layout.block) * layout.order.len();
         let mut shuffles = Self {
-            layout,
             starts: Vec::with_capacity(windows),
             indices: Vec::with_capacity(windows * layout.outputs * 4),
             weights: Vec::with_capacity(windows * layout.outputs * 2),
             reach: 0,
+            kernel: PhantomData,
         };
         for block in columns.chunks(layout.block) {
             for &window in layout.order {
@@ -55,7 +60,7 @@ impl Shuffles {
     }
 
     fn push(&mut self, taps: &[Taps<2>]) -> Option<()> {
-        let Layout { outputs, window, .. } = self.layout;
+        let Layout { outputs, window, .. } = K::LAYOUT;
         let start = taps.first().map_or(0, |first| first.index[0]);
         for Taps { index, weights } in taps {
             let [left, right] = index.map(|i| i - start);
@@ -73,10 +78,6 @@ impl Shuffles {
         self.starts.push(u32::try_from(start).ok()?);
         self.reach = self.reach.max(start + window);
         Some(())
-    }
-
-    pub(super) fn layout(&self) -> Layout {
-        self.layout
     }
 
     /// The first byte of each window, in the layout's order, block after block.
@@ -104,7 +105,21 @@ impl Shuffles {
 mod tests {
     use super::*;
 
-    const LAYOUT: Layout = Layout { outputs: 2, window: 4, block: 4, order: &[1, 0] };
+    /// Divides rows into blocks of two windows; computes nothing.
+    #[derive(Clone, Copy, Debug)]
+    struct Kernel;
+
+    impl RowKernel for Kernel {
+        const LAYOUT: Layout = Layout { outputs: 2, window: 4, block: 4, order: &[1, 0] };
+
+        fn position(output: usize) -> usize {
+            output
+        }
+        fn split(self, _: &[u8], _: [&mut [u8]; 3]) {}
+        fn convert(self, _: [&[f32]; 3], _: &[u8], _: [&mut [u8]; 3]) {}
+        fn horizontal(self, _: &Shuffles<Self>, _: [&[u8]; 3], _: &mut [i16]) {}
+        fn vertical(self, _: &[i16], _: &[i16], _: [i16; 2], _: &mut [u8]) {}
+    }
 
     fn taps(left: usize) -> Taps<2> {
         Taps { index: [left, left + 1], weights: [left as i16, 1] }
@@ -112,7 +127,7 @@ mod tests {
 
     #[test]
     fn windows_follow_the_order_and_pad_the_last_block() {
-        let shuffles = Shuffles::new(LAYOUT, &[5, 6, 7, 9, 11].map(taps)).unwrap();
+        let shuffles = Shuffles::<Kernel>::new(&[5, 6, 7, 9, 11].map(taps)).unwrap();
         assert_eq!(shuffles.starts(), [7, 5, 0, 11]);
         assert_eq!(shuffles.reach(), 15);
         let z = ZERO;
@@ -131,7 +146,7 @@ mod tests {
 
     #[test]
     fn taps_that_are_too_far_apart_are_refused() {
-        assert!(Shuffles::new(LAYOUT, &[0, 2].map(taps)).is_some());
-        assert!(Shuffles::new(LAYOUT, &[0, 3].map(taps)).is_none());
+        assert!(Shuffles::<Kernel>::new(&[0, 2].map(taps)).is_some());
+        assert!(Shuffles::<Kernel>::new(&[0, 3].map(taps)).is_none());
     }
 }
