@@ -1,4 +1,5 @@
 //! Every kernel gives the bytes of the scalar one, and those are the bytes of OpenCV.
+#![expect(clippy::unwrap_used, reason = "a helper that cannot unwrap fails its test")]
 
 use engine::composite::{
     CompositeError, Compositor, CompositorChoice, Interpolation, KernelLevel, Scratch,
