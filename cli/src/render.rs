@@ -34,7 +34,7 @@ pub(crate) fn run(args: &RenderArgs) -> Result<Outcome> {
         batch: args.batch,
         workers: setup::worker_count(args.workers, args.batch),
         mode: args.frame.mode,
-        sink_depth: SINK_QUEUE + encoders,
+        sink_depth: setup::sink_depth(encoders),
     };
     if !args.quiet {
         eprintln!("threads     {}", setup::budget(&stages, options.workers, encoders));

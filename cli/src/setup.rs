@@ -18,6 +18,11 @@ use crate::progress::with_preload_bar;
 /// Frames that wait for an encoder before the pipeline does.
 pub(crate) const SINK_QUEUE: usize = 4;
 
+/// Frames that a sink with this many encoder threads keeps.
+pub(crate) fn sink_depth(encoders: usize) -> usize {
+    if encoders == 0 { 0 } else { SINK_QUEUE + encoders }
+}
+
 /// Side of the network that is simulated when there is no model to ask.
 const DEFAULT_SIDE: usize = 320;
 

@@ -84,7 +84,7 @@ impl<'a> Bench<'a> {
             batch: setting.batch,
             workers: setting.workers,
             mode: setting.mode,
-            sink_depth: SINK_QUEUE + self.encoders(setting.mode),
+            sink_depth: setup::sink_depth(self.encoders(setting.mode)),
         };
         let mut pipeline = Pipeline::new(stages, options)?;
         let run = self.measure_in(&mut pipeline, setting);

@@ -33,9 +33,9 @@ use crate::frame::{BufferPool, Closed};
 
 /// Bytes that a stream's buffers may take, unless its least window and the frames in flight need
 /// more.
-const BUDGET: u64 = 160 << 20;
+const BUDGET: u64 = 192 << 20;
 /// Frames in the shortest window: going back costs a seek for each.
-const LEAST_WINDOW: usize = 4;
+const LEAST_WINDOW: usize = 8;
 /// Frames decoded ahead where no window is needed.
 const AHEAD: usize = 4;
 /// Buffers beyond what is needed to go on, so that a window's end does not wait for the one before.

@@ -42,7 +42,10 @@ impl StageRates {
 /// Time that each stage is measured for, once it has been warmed up.
 const AT_LEAST: Duration = Duration::from_millis(300);
 
-/// Frames that the decoder and the sink are measured with.
+/// Time that the decoder is measured for.
+const DECODE_AT_MOST: Duration = Duration::from_millis(1500);
+
+/// Frames that the sink is measured with, and that the decoder is ahead at most when it begins.
 const FRAMES: u64 = 60;
 
 impl Pipeline {
@@ -100,17 +103,19 @@ impl Pipeline {
         Ok(StageRates { decode, assemble, infer, composite, save })
     }
 
+    /// Over there and back again, as far as that goes in the time there is.
     fn decode_rate(&self) -> Result<f64, PipelineError> {
-        let mut source = self.stages.store.source(2 * FRAMES, self.frames_in_flight())?;
-        // The first half fills the decoder's queue and is not counted.
+        let count = 2 * self.stages.rects.len() as u64 + FRAMES;
+        let mut source = self.stages.store.source(count, self.frames_in_flight())?;
+        // The first ones fill the decoder's queue and are not counted.
         for _ in 0..FRAMES {
             source.next().transpose()?;
         }
-        let started = Instant::now();
-        for _ in 0..FRAMES {
-            source.next().transpose()?;
+        let (started, mut frames) = (Instant::now(), 0);
+        while started.elapsed() < DECODE_AT_MOST && source.next().transpose()?.is_some() {
+            frames += 1;
         }
-        Ok(FRAMES as f64 / started.elapsed().as_secs_f64())
+        Ok(f64::from(frames) / started.elapsed().as_secs_f64())
     }
 
     /// Leaves `batch` filled.

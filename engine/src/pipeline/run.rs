@@ -165,11 +165,11 @@ impl Pipeline {
         Ok(())
     }
 
-    /// One being filled, one waiting, those in flight, one being composited.
+    /// One being filled or waiting to be run, those in flight, one being composited.
     fn host_batches(stages: &Stages, mode: Mode) -> usize {
         match mode {
             Mode::Sequential => 1,
-            Mode::Pipelined => stages.backend.max_in_flight() + 3,
+            Mode::Pipelined => stages.backend.max_in_flight() + 2,
         }
     }
 
