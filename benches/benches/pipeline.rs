@@ -27,7 +27,7 @@ fn run(criterion: &mut Criterion) -> Result<(), Error> {
     ] {
         let stages = stages(&package, 0.5, FRAMES as usize)?;
         let frame = stages.frame;
-        let options = PipelineOptions { batch, workers, mode, sink_depth: 4 };
+        let options = PipelineOptions { batch, workers, mode, sink_depth: 4, trace: false };
         let mut pipeline = Pipeline::new(stages, options)?;
         group.bench_function(format!("{mode}, batch {batch}, workers {workers}"), |bencher| {
             bencher.iter(|| {

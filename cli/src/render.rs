@@ -35,6 +35,7 @@ pub(crate) fn run(args: &RenderArgs) -> Result<Outcome> {
         workers: setup::worker_count(args.workers, args.batch),
         mode: args.frame.mode,
         sink_depth: setup::sink_depth(encoders),
+        trace: false,
     };
     if !args.quiet {
         eprintln!("threads     {}", setup::budget(&stages, options.workers, encoders));
@@ -69,17 +70,13 @@ fn target(text: &str) -> Result<SinkTarget> {
 }
 
 fn summarise(args: &RenderArgs, target: &SinkTarget, report: &RunReport, asked: u64) {
-    let slowest = engine::metrics::Attribution::of(&report.spans, &report.traces)
-        .parts()
-        .into_iter()
-        .max_by_key(|(_, time)| *time);
     eprintln!(
-        "rendered    {} of {asked} frames in {:.2} s: {:.2} frames/s, {:.2} x real time; most of it: {}",
+        "rendered    {} of {asked} frames in {:.2} s: {:.2} frames/s, {:.2} x real time; busiest: {}",
         report.frames,
         report.wall().as_secs_f64(),
         report.fps(),
         report.fps() / 25.0,
-        slowest.map_or("nothing", |(name, _)| name),
+        report.busy.longest().0,
     );
     eprintln!("written to  {target}");
     if let Some(sheet) = &args.contact_sheet {

@@ -85,6 +85,7 @@ impl<'a> Bench<'a> {
             workers: setting.workers,
             mode: setting.mode,
             sink_depth: setup::sink_depth(self.encoders(setting.mode)),
+            trace: true,
         };
         let mut pipeline = Pipeline::new(stages, options)?;
         let run = self.measure_in(&mut pipeline, setting);

@@ -3,6 +3,7 @@
 mod budget;
 mod cancel;
 mod error;
+mod log;
 mod pipelined;
 mod probe;
 mod run;
@@ -12,6 +13,7 @@ mod stages;
 pub use budget::{MAX_BATCH, MAX_WORKERS, ThreadBudget, cores};
 pub use cancel::CancelToken;
 pub use error::PipelineError;
+pub use log::BusyTimes;
 pub use probe::StageRates;
 pub use run::{Mode, Pipeline, PipelineOptions, RunReport};
 pub use stages::Stages;

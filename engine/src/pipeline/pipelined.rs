@@ -16,6 +16,7 @@ use std::time::Instant;
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 
+use super::log::RunLog;
 use super::run::{CompositeStage, Slot};
 use super::sequential::fill;
 use super::{CancelToken, Pipeline, PipelineError, RunReport};
@@ -35,7 +36,7 @@ struct Finished {
 /// What the sink's thread knows at the end.
 struct Saved {
     frames: u64,
-    traces: Vec<BatchTrace>,
+    log: RunLog,
     finish: Span,
 }
 
@@ -46,7 +47,7 @@ pub(super) fn run(
     cancel: &CancelToken,
 ) -> Result<RunReport, PipelineError> {
     let started = Instant::now();
-    let traces = Vec::with_capacity(pipeline.trace_capacity(frames));
+    let log = pipeline.log(frames);
     let source = pipeline.stages.store.source(frames, pipeline.frames_in_flight())?;
     let Pipeline { stages, workers, batches, slots, outputs, options } = pipeline;
     let host_batches = batches.len();
@@ -95,7 +96,7 @@ pub(super) fn run(
             })
         });
         let saving = named("save")
-            .spawn_scoped(scope, move || guard.watch(|| save(sink, &finished, traces, whole)));
+            .spawn_scoped(scope, move || guard.watch(|| save(sink, &finished, log, whole)));
         // Every thread that was started is joined, also when a later one could not be.
         guard.join("assemble", assembling.map_err(spawn_failed("assemble")));
         guard.join("infer", inferring.map_err(spawn_failed("infer")));
@@ -115,7 +116,8 @@ pub(super) fn run(
         host_batches,
     };
     let cancelled = saved.frames < frames;
-    Ok(RunReport { frames: saved.frames, cancelled, spans, traces: saved.traces })
+    let RunLog { busy, traces, .. } = saved.log;
+    Ok(RunReport { frames: saved.frames, cancelled, spans, busy, traces })
 }
 
 /// Keeps the first error of all threads.
@@ -255,7 +257,7 @@ fn composite_loop(
 fn save(
     mut sink: Box<dyn Sink>,
     finished: &Receiver<Finished>,
-    mut traces: Vec<BatchTrace>,
+    mut log: RunLog,
     whole: impl Fn(u64) -> bool,
 ) -> Result<Saved, PipelineError> {
     let mut frames = 0;
@@ -266,7 +268,7 @@ fn save(
         frames += 1;
         if let Some(mut trace) = last {
             trace.save = Span::since(start);
-            traces.push(trace);
+            log.push(trace);
             started = None;
         }
     }
@@ -274,5 +276,5 @@ fn save(
     if whole(frames) {
         sink.finish()?;
     }
-    Ok(Saved { frames, traces, finish: Span::since(finishing) })
+    Ok(Saved { frames, log, finish: Span::since(finishing) })
 }

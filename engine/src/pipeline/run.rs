@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use rayon::prelude::*;
 
 use super::budget::{MAX_BATCH, MAX_WORKERS};
+use super::log::{BusyTimes, RunLog};
 use super::{CancelToken, PipelineError, Stages, pipelined, sequential};
 use crate::batch::{BatchTrace, Completed, HostBatch, PredictionView, Span};
 use crate::composite::{CompositeError, Compositor, Scratch};
@@ -56,6 +57,9 @@ pub struct PipelineOptions {
     pub mode: Mode,
     /// Frames that the sink may keep while it works on them in the background.
     pub sink_depth: usize,
+    /// Whether to keep a trace of every batch. Memory then grows with the run, by a few hundred
+    /// bytes a batch.
+    pub trace: bool,
 }
 
 /// What a run did.
@@ -67,7 +71,9 @@ pub struct RunReport {
     pub cancelled: bool,
     /// When it began and ended.
     pub spans: RunSpans,
-    /// One trace per batch, in order.
+    /// How long each stage was busy.
+    pub busy: BusyTimes,
+    /// One trace per batch, in order; empty unless [`PipelineOptions::trace`] was set.
     pub traces: Vec<BatchTrace>,
 }
 
@@ -184,8 +190,9 @@ impl Pipeline {
         self.batches.len() * self.options.batch + Self::frames_downstream(self.options)
     }
 
-    pub(super) fn trace_capacity(&self, frames: u64) -> usize {
-        usize::try_from(frames.div_ceil(self.options.batch as u64)).unwrap_or(0)
+    /// A log for a run of `frames` frames.
+    pub(super) fn log(&self, frames: u64) -> RunLog {
+        RunLog::new(self.options.trace, frames.div_ceil(self.options.batch as u64))
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::time::Instant;
 
+use super::log::RunLog;
 use super::run::{CompositeStage, Slot};
 use super::{CancelToken, Pipeline, PipelineError, RunReport, Stages};
 use crate::batch::{Assembler, BatchTrace, HostBatch, Span};
@@ -17,14 +18,20 @@ pub(super) fn run(
     cancel: &CancelToken,
 ) -> Result<RunReport, PipelineError> {
     let started = Instant::now();
-    let traces = Vec::with_capacity(pipeline.trace_capacity(frames));
+    let log = pipeline.log(frames);
     let source = pipeline.stages.store.source(frames, pipeline.frames_in_flight())?;
     let Pipeline { stages, workers, batches, slots, outputs, options } = pipeline;
     let work = Loop { stages, batches, slots, outputs, batch: options.batch, frames, cancel };
     // The loop is one of the pool's workers, so that nothing crosses the pool's shared queue.
-    let (saved, traces, finish) = workers.install(|| work.run(source, sink, traces))?;
+    let (saved, log, finish) = workers.install(|| work.run(source, sink, log))?;
     let spans = RunSpans { run: Span::since(started), finish, sequential: true, host_batches: 1 };
-    Ok(RunReport { frames: saved, cancelled: saved < frames, spans, traces })
+    Ok(RunReport {
+        frames: saved,
+        cancelled: saved < frames,
+        spans,
+        busy: log.busy,
+        traces: log.traces,
+    })
 }
 
 struct Loop<'a> {
@@ -42,8 +49,8 @@ impl Loop<'_> {
         self,
         mut source: FrameSource,
         mut sink: Box<dyn Sink>,
-        mut traces: Vec<BatchTrace>,
-    ) -> Result<(u64, Vec<BatchTrace>, Span), PipelineError> {
+        mut log: RunLog,
+    ) -> Result<(u64, RunLog, Span), PipelineError> {
         let Self { stages, batches, slots, outputs, .. } = self;
         let mut saved = 0;
         while saved < self.frames && !self.cancel.is_cancelled() {
@@ -66,14 +73,14 @@ impl Loop<'_> {
                 sink.write(composite.take(slot, sample.index)?)?;
             }
             batch.trace.save = Span::since(now);
-            traces.push(batch.trace);
+            log.push(batch.trace);
             saved += batch.len() as u64;
             batch.clear();
             batches.push(batch);
         }
         let finishing = Instant::now();
         sink.finish()?;
-        Ok((saved, traces, Span::since(finishing)))
+        Ok((saved, log, Span::since(finishing)))
     }
 }
 

@@ -94,6 +94,7 @@ pub fn pipeline(
         workers: setting.workers,
         mode: setting.mode,
         sink_depth: 2,
+        trace: true,
     };
     Pipeline::new(stages, options).unwrap()
 }
