@@ -11,8 +11,8 @@ use super::shuffle::{Layout, Shuffles};
 
 /// Outputs processed at a time: 32, a register of bytes.
 const BLOCK: usize = 32;
-/// How far ahead of the conversion floats are fetched into the cache, past what the hardware's own
-/// prefetching gets in time. Two rows of the usual network.
+/// How many floats ahead of the conversion the cache is asked for them, because rows end before the
+/// hardware has recognised a stream. Two rows of the usual network.
 const AHEAD: usize = 640;
 /// Bytes in a register.
 const REGISTER: usize = 32;
@@ -146,12 +146,12 @@ fn convert_row(values: &[f32], bytes: &mut [u8]) {
 /// `BLOCK` elements can be read from `values` and written to `bytes`.
 #[target_feature(enable = "avx2")]
 unsafe fn convert_block(values: *const f32, bytes: *mut u8) {
+    for line in 0..2 {
+        _mm_prefetch::<_MM_HINT_T0>(values.wrapping_add(AHEAD + 16 * line).cast());
+    }
     let full = _mm256_set1_ps(255.0);
     let quarter = |i: usize| {
         // SAFETY: the caller vouches for 32 floats, and i is at most 3.
-        if i % 2 == 0 {
-            _mm_prefetch::<_MM_HINT_T0>(values.wrapping_add(AHEAD + 8 * i).cast());
-        }
         let fraction = unsafe { _mm256_loadu_ps(values.add(8 * i)) };
         // The minimum is its second operand when that is NaN. NaN and what lies below the range
         // of i32 convert to i32::MIN, which the packs below saturate to 0.
