@@ -25,7 +25,7 @@ fn run(pipeline: &mut Pipeline, frames: u64) -> (f64, f64) {
     let seen = Arc::new(Mutex::new(Vec::new()));
     let seeing = Arc::clone(&seen);
     let sink = Each(move |frame: OutputFrame| {
-        if frame.index % (frames / 50) == 0
+        if frame.index.is_multiple_of(frames / 50)
             && let Ok(mut seen) = seeing.lock()
         {
             seen.push(resident_mb());
