@@ -1,12 +1,12 @@
 //! The command line.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use engine::composite::{CompositorChoice, Interpolation};
 use engine::dataset::{Inputs, StoreMode};
-use engine::pipeline::Mode;
-use engine::sink::{ImageFormat, SinkTarget};
+use engine::pipeline::{MAX_BATCH, MAX_WORKERS, Mode};
+use engine::sink::{ImageFormat, SinkError, SinkTarget};
 
 /// Audio-driven talking-head video: an avatar package and a network in, composited frames out.
 #[derive(Parser)]
@@ -104,10 +104,23 @@ pub(crate) struct FrameArgs {
 #[derive(Args)]
 pub(crate) struct BenchArgs {
     /// Frames per run of the network; a list makes a grid.
-    #[arg(long, value_name = "N,...", value_delimiter = ',', default_value = "4")]
+    #[arg(
+        long,
+        value_name = "N,...",
+        value_delimiter = ',',
+        default_value = "4",
+        value_parser = batch,
+        allow_negative_numbers = true
+    )]
     pub(crate) batch: Vec<usize>,
     /// Compositing workers: a number, or auto for the smaller of batch and cores; a list makes a grid.
-    #[arg(long, value_name = "N,...", value_delimiter = ',', default_value = "auto")]
+    #[arg(
+        long,
+        value_name = "N,...",
+        value_delimiter = ',',
+        default_value = "auto",
+        allow_negative_numbers = true
+    )]
     pub(crate) workers: Vec<Workers>,
     /// The avatar package [default: a sample package, made in the cache folder on first use].
     #[arg(long, value_name = "DIR")]
@@ -147,8 +160,8 @@ pub(crate) struct RenderArgs {
     /// The avatar package.
     pub(crate) package: PathBuf,
     /// Where the frames go: a folder (PNG files), or png:DIR, jpg:DIR, raw:FILE (- is stdout), null.
-    #[arg(short, long, value_name = "DIR|SINK")]
-    pub(crate) output: String,
+    #[arg(short, long, value_name = "DIR|SINK", value_parser = output)]
+    pub(crate) output: SinkTarget,
     #[command(flatten)]
     pub(crate) backend: BackendArgs,
     #[command(flatten)]
@@ -160,10 +173,10 @@ pub(crate) struct RenderArgs {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) frames: Option<u64>,
     /// Frames per run of the network.
-    #[arg(long, default_value_t = 4)]
+    #[arg(long, value_name = "N", default_value = "4", value_parser = batch, allow_negative_numbers = true)]
     pub(crate) batch: usize,
     /// Compositing workers: a number, or auto for the smaller of batch and cores.
-    #[arg(long, default_value = "auto", value_name = "N")]
+    #[arg(long, default_value = "auto", value_name = "N", allow_negative_numbers = true)]
     pub(crate) workers: Workers,
     /// Also write evenly spaced frames as one picture.
     #[arg(long, value_name = "FILE.png")]
@@ -238,7 +251,32 @@ impl std::str::FromStr for Workers {
         if text == "auto" {
             return Ok(Self::Auto);
         }
-        text.parse().map(Self::Count).map_err(|_| "expected a number or auto".to_owned())
+        count(text, MAX_WORKERS).map(Self::Count).map_err(|expected| format!("{expected}, or auto"))
+    }
+}
+
+fn batch(text: &str) -> Result<usize, String> {
+    count(text, MAX_BATCH)
+}
+
+fn count(text: &str, max: usize) -> Result<usize, String> {
+    let in_range = text.parse().ok().filter(|count| (1..=max).contains(count));
+    in_range.ok_or_else(|| format!("expected 1 to {max}"))
+}
+
+/// A bare path is a folder of PNG files, unless it is named like a video.
+fn output(text: &str) -> Result<SinkTarget, String> {
+    let extension = Path::new(text).extension().and_then(|extension| extension.to_str());
+    let is_video = matches!(extension, Some("avi" | "mkv" | "mov" | "mp4" | "webm"));
+    match text.parse() {
+        Err(_) if !text.is_empty() && !text.contains(':') && is_video => Err(format!(
+            "frames are not encoded to video here; expected a folder for PNG files, or raw:- piped \
+             to ffmpeg as `engine-cli render --help` shows (png:{text} makes a folder of that name)"
+        )),
+        Err(_) if !text.is_empty() && !text.contains(':') => {
+            Ok(SinkTarget::Images { dir: text.into(), format: ImageFormat::Png })
+        }
+        parsed => parsed.map_err(|error: SinkError| error.to_string()),
     }
 }
 
@@ -294,6 +332,25 @@ mod tests {
     fn the_command_line_is_consistent() {
         use clap::CommandFactory;
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn counts_have_a_range() {
+        assert_eq!((batch("1"), batch("256")), (Ok(1), Ok(256)));
+        for text in ["0", "257", "-1", "1.5", "", "four", "99999999999999999999999"] {
+            assert_eq!(batch(text), Err("expected 1 to 256".to_owned()), "{text}");
+            assert_eq!(text.parse::<Workers>(), Err("expected 1 to 256, or auto".to_owned()));
+        }
+        assert_eq!("auto".parse(), Ok(Workers::Auto));
+    }
+
+    #[test]
+    fn a_bare_output_is_a_folder_of_png_files() {
+        assert_eq!(output("a/b").map(|target| target.to_string()).unwrap(), "png:a/b");
+        assert_eq!(output("raw:-").map(|target| target.to_string()).unwrap(), "raw:-");
+        assert!(output("").is_err() && output("png:").is_err() && output("gif:a").is_err());
+        assert!(output("out.mp4").unwrap_err().contains("raw:-"));
+        assert_eq!(output("png:out.mp4").map(|target| target.to_string()).unwrap(), "png:out.mp4");
     }
 
     #[test]

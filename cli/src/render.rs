@@ -1,10 +1,8 @@
 //! `engine-cli render`.
 
-use std::path::PathBuf;
-
 use anyhow::Result;
 use engine::pipeline::{Mode, Pipeline, PipelineOptions, RunReport, cores};
-use engine::sink::{ContactSheetSink, ImageFormat, Sink, SinkOptions, SinkTarget};
+use engine::sink::{ContactSheetSink, Sink, SinkOptions};
 
 use crate::Outcome;
 use crate::args::RenderArgs;
@@ -16,7 +14,7 @@ use crate::setup::{self, FrameCount, Prepared, SINK_QUEUE};
 const THUMBNAILS: usize = 12;
 
 pub(crate) fn run(args: &RenderArgs) -> Result<Outcome> {
-    let target = target(&args.output)?;
+    let target = &args.output;
     let count = FrameCount::Rows(args.frames);
     let Prepared { stages, frames, .. } = setup::prepare(
         &args.package,
@@ -54,22 +52,12 @@ pub(crate) fn run(args: &RenderArgs) -> Result<Outcome> {
     let sink = Box::new(ProgressSink { inner: sink, progress });
     let report = pipeline.run(frames, sink, interrupt::token())?;
     if !args.quiet {
-        summarise(args, &target, &report, frames);
+        summarise(args, &report, frames);
     }
     Ok(if report.cancelled { Outcome::Interrupted } else { Outcome::Done })
 }
 
-/// A bare path is a folder of PNG files.
-fn target(text: &str) -> Result<SinkTarget> {
-    match text.parse() {
-        Err(_) if !text.contains(':') => {
-            Ok(SinkTarget::Images { dir: PathBuf::from(text), format: ImageFormat::Png })
-        }
-        parsed => Ok(parsed?),
-    }
-}
-
-fn summarise(args: &RenderArgs, target: &SinkTarget, report: &RunReport, asked: u64) {
+fn summarise(args: &RenderArgs, report: &RunReport, asked: u64) {
     eprintln!(
         "rendered    {} of {asked} frames in {:.2} s: {:.2} frames/s, {:.2} x real time; busiest: {}",
         report.frames,
@@ -78,7 +66,7 @@ fn summarise(args: &RenderArgs, target: &SinkTarget, report: &RunReport, asked: 
         report.fps() / 25.0,
         report.busy.longest().0,
     );
-    eprintln!("written to  {target}");
+    eprintln!("written to  {}", args.output);
     if let Some(sheet) = &args.contact_sheet {
         eprintln!("            {}", sheet.display());
     }

@@ -6,12 +6,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use engine::batch::{BatchTrace, Span};
 use engine::metrics::{Attribution, Summary};
 use engine::pipeline::{
-    MAX_BATCH, MAX_WORKERS, Mode, Pipeline, PipelineOptions, RunReport, StageRates, Stages,
-    ThreadBudget, cores,
+    Mode, Pipeline, PipelineOptions, RunReport, StageRates, Stages, ThreadBudget, cores,
 };
 use engine::sink::{SaveObserver, SinkOptions, SinkTarget};
 
@@ -26,20 +25,6 @@ pub(super) struct Setting {
     pub(super) mode: Mode,
     pub(super) batch: usize,
     pub(super) workers: usize,
-}
-
-impl Setting {
-    /// Refuses numbers that no run could use, before anything is opened.
-    pub(super) fn check(self) -> Result<()> {
-        for (name, found, max) in
-            [("--batch", self.batch, MAX_BATCH), ("--workers", self.workers, MAX_WORKERS)]
-        {
-            if !(1..=max).contains(&found) {
-                bail!("{name} is {found}; expected 1 to {max}");
-            }
-        }
-        Ok(())
-    }
 }
 
 impl fmt::Display for Setting {

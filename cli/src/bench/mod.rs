@@ -21,9 +21,6 @@ use report::Report;
 
 pub(crate) fn run(args: &BenchArgs) -> Result<Outcome> {
     let settings = settings(args);
-    for setting in &settings {
-        setting.check()?;
-    }
     export::check_writable(args)?;
     let package = match &args.package {
         Some(package) => package.clone(),
