@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use anyhow::{Result, bail};
+use engine::backend::ModelSpec;
 use engine::composite::{Compositor, CompositorChoice, Interpolation};
 use engine::dataset::{Inputs, Package};
 use engine::frame::ModelGeometry;
@@ -10,7 +11,8 @@ use engine::onnx::Model;
 
 use crate::Outcome;
 use crate::args::InspectArgs;
-use crate::setup::declared_geometry;
+use crate::output::line;
+use crate::setup::default_geometry;
 
 pub(crate) fn run(args: &InspectArgs) -> Result<Outcome> {
     let path = &args.path;
@@ -29,31 +31,39 @@ pub(crate) fn run(args: &InspectArgs) -> Result<Outcome> {
 
 fn model(path: &Path) -> Result<ModelGeometry> {
     let model = Model::load(path)?;
-    println!("model       {}", path.display());
-    println!("producer    {}", model.producer());
-    println!("opset       {}", model.opset().map_or_else(|| "none".to_owned(), |n| n.to_string()));
-    println!("nodes       {}", model.node_count());
-    println!("parameters  {:.2} M", model.parameter_count() as f64 / 1e6);
+    line(format!("model       {}", path.display()))?;
+    line(format!("producer    {}", model.producer()))?;
+    let opset = model.opset().map_or_else(|| "none".to_owned(), |opset| opset.to_string());
+    line(format!("opset       {opset}"))?;
+    line(format!("nodes       {}", model.node_count()))?;
+    line(format!("parameters  {:.2} M", model.parameter_count() as f64 / 1e6))?;
     for (role, tensors) in [("input", model.inputs()), ("output", model.outputs())] {
         for tensor in tensors {
-            println!("{role:<11} {tensor}");
+            line(format!("{role:<11} {tensor}"))?;
         }
     }
-    let geometry = declared_geometry(path)?;
-    println!("fits        side {}, crops of {}", geometry.side(), geometry.crop_side());
+    let spec = ModelSpec::declared(path, &model)?;
+    let geometry = spec.geometry();
+    line(format!(
+        "fits        side {}, crops of {}, batch {}",
+        geometry.side(),
+        geometry.crop_side(),
+        spec.batch_limit()
+    ))?;
     Ok(geometry)
 }
 
 fn package(root: &Path) -> Result<()> {
     let found = Package::find_model(root)?;
     let geometry = match &found {
-        Some(path) => Some(model(path)?),
+        Some(path) => model(path)?,
         None => {
-            println!("model       none in the package; taking crops of 328 for granted");
-            ModelGeometry::new(320)
+            let geometry = default_geometry()?;
+            let crops = geometry.crop_side();
+            line(format!("model       none in the package; taking crops of {crops} for granted"))?;
+            geometry
         }
     };
-    let Some(geometry) = geometry else { bail!("the default side is out of range") };
 
     // Stored inputs are optional; say which forms of input the package can serve.
     let stored = Package::open(root, geometry, Inputs::Package);
@@ -61,26 +71,26 @@ fn package(root: &Path) -> Result<()> {
         Ok(package) => package,
         Err(_) => &Package::open(root, geometry, Inputs::Derived)?,
     };
-    println!("package     {} ({})", root.display(), package.name());
-    println!(
+    line(format!("package     {} ({})", root.display(), package.name()))?;
+    line(format!(
         "frames      {} {} of {} at {} frames/s, {:.0} MB decoded",
         package.frame_count(),
         package.form(),
         package.frame_size(),
         package.fps(),
         package.decoded_bytes() as f64 / 1e6
-    );
-    match &stored {
-        Ok(_) => println!("inputs      package, derived"),
-        Err(error) => println!("inputs      derived only ({error})"),
-    }
+    ))?;
+    line(match &stored {
+        Ok(_) => "inputs      package, derived".to_owned(),
+        Err(error) => format!("inputs      derived only ({error})"),
+    })?;
     let widths = package.rects().iter().map(|rect| rect.size().width);
-    println!(
+    line(format!(
         "rectangles  {} of {} to {} pixels wide, all inside the frame",
         package.rects().len(),
         widths.clone().min().unwrap_or(0),
         widths.max().unwrap_or(0)
-    );
+    ))?;
     Compositor::new(
         CompositorChoice::Auto,
         Interpolation::Linear,
@@ -89,11 +99,10 @@ fn package(root: &Path) -> Result<()> {
         package.rects(),
     )?;
     let features = package.features()?;
-    println!(
+    line(format!(
         "features    {} rows of 512: {:.2} s at 25 frames/s",
         features.rows(),
         features.rows() as f64 / 25.0
-    );
-    println!("verdict     nothing wrong was found");
-    Ok(())
+    ))?;
+    line("verdict     nothing wrong was found")
 }

@@ -6,6 +6,7 @@ mod doctor;
 mod inspect;
 mod interrupt;
 mod machine;
+mod output;
 mod progress;
 mod render;
 mod sample;

@@ -4,12 +4,16 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
-use engine::backend::{Backend, OnnxRuntime, OnnxRuntimeOptions, Simulated, find_onnxruntime};
+use engine::backend::{
+    Backend, ModelSpec, OnnxRuntime, OnnxRuntimeOptions, Simulated, find_onnxruntime,
+};
 use engine::batch::Assembler;
 use engine::composite::Compositor;
-use engine::dataset::{Features, FrameStore, Package, StoreOptions};
+use engine::dataset::{
+    DatasetError, Features, FrameStore, Inputs, Package, StoreMode, StoreOptions,
+};
 use engine::frame::ModelGeometry;
-use engine::onnx::{Dim, Model};
+use engine::onnx::Model;
 use engine::pipeline::{Stages, ThreadBudget, cores};
 
 use crate::args::{BackendArgs, BackendChoice, FrameArgs, Workers};
@@ -23,7 +27,7 @@ pub(crate) fn sink_depth(encoders: usize) -> usize {
     if encoders == 0 { 0 } else { SINK_QUEUE + encoders }
 }
 
-/// Side of the network that is simulated when there is no model to ask.
+/// Side of the network where there is no model to ask.
 const DEFAULT_SIDE: usize = 320;
 
 /// How many frames are wanted, against how many feature rows there are.
@@ -126,8 +130,9 @@ pub(crate) fn prepare(
             store.ram_bytes() as f64 / 1e6,
             store.preload_time().as_secs_f64()
         ),
+        false if frame.frame_store == StoreMode::Stream => "frames      decoded ahead".to_owned(),
         false => format!(
-            "frames      decoded ahead: {:.0} MB would not fit the budget of {:.0} MB, or streaming was asked for",
+            "frames      decoded ahead: {:.0} MB do not fit the budget of {:.0} MB",
             package.decoded_bytes() as f64 / 1e6,
             frame.ram_budget as f64 / 1e6
         ),
@@ -148,13 +153,18 @@ fn open_backend(root: &Path, args: &BackendArgs, model: Option<&Path>) -> Result
     match args.backend {
         BackendChoice::Simulated => {
             let geometry = match model {
-                Some(model) => declared_geometry(model)?,
-                None => ModelGeometry::new(DEFAULT_SIDE).context("the default side is in range")?,
+                Some(model) => ModelSpec::declared(model, &Model::load(model)?)?.geometry(),
+                None => default_geometry()?,
             };
             Ok(Box::new(Simulated::new(geometry, args.simulated_ms)))
         }
         BackendChoice::Onnxruntime => {
             let Some(model) = model else {
+                // Where there is no package at all, its network is not what is missing.
+                let opened = Package::open(root, default_geometry()?, Inputs::Derived);
+                if let Err(error @ DatasetError::NotAPackage { .. }) = opened {
+                    return Err(error.into());
+                }
                 bail!(
                     "{}: the package has no network (checkpoint/model_best.onnx); name one with --model",
                     root.display()
@@ -167,24 +177,9 @@ fn open_backend(root: &Path, args: &BackendArgs, model: Option<&Path>) -> Result
     }
 }
 
-/// The sizes that a model file declares, read without a runtime.
-pub(crate) fn declared_geometry(model: &Path) -> Result<ModelGeometry> {
-    let parsed = Model::load(model)?;
-    let image = parsed.inputs().into_iter().find(|tensor| tensor.name == "input");
-    let side = match image.as_ref().map(|tensor| &tensor.dims[..]) {
-        Some([_, Dim::Fixed(6), Dim::Fixed(height), Dim::Fixed(width)]) if height == width => {
-            usize::try_from(*width).ok()
-        }
-        _ => None,
-    };
-    side.and_then(ModelGeometry::new).with_context(|| {
-        let found = image.map_or_else(|| "missing".to_owned(), |tensor| tensor.to_string());
-        format!(
-            "{}: input \"input\" is {found}; expected float32 [N,6,S,S] with a fixed S of 16 to {}",
-            model.display(),
-            ModelGeometry::MAX_SIDE
-        )
-    })
+/// The sizes taken for granted where there is no network to ask.
+pub(crate) fn default_geometry() -> Result<ModelGeometry> {
+    ModelGeometry::new(DEFAULT_SIDE).context("the default side is in range")
 }
 
 /// Resolves `--workers`.

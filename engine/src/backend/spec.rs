@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::BackendError;
 use crate::frame::ModelGeometry;
+use crate::onnx::{self, Dim, ElementType, Model};
 
 /// Which batch sizes a network takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,6 +38,22 @@ pub struct TensorInfo {
     pub text: String,
 }
 
+impl From<&onnx::TensorInfo> for TensorInfo {
+    fn from(tensor: &onnx::TensorInfo) -> Self {
+        let dim = |dim: &Dim| match dim {
+            Dim::Fixed(size) => *size,
+            Dim::Symbol(_) | Dim::Unknown => -1,
+        };
+        let dims: Vec<String> = tensor.dims.iter().map(Dim::to_string).collect();
+        Self {
+            name: tensor.name.clone(),
+            float32: tensor.element_type == ElementType::Float32,
+            dims: tensor.dims.iter().map(dim).collect(),
+            text: format!("{} [{}]", tensor.element_type, dims.join(",")),
+        }
+    }
+}
+
 /// The network's names and sizes, checked against what the engine can feed.
 ///
 /// `input` f32 [N,6,S,S] and `audio` f32 [N,32,16,16] in, `output` f32 [N,3,S,S] out.
@@ -54,6 +71,17 @@ impl ModelSpec {
     pub const AUDIO: &'static str = "audio";
     /// Name of the output.
     pub const OUTPUT: &'static str = "output";
+
+    /// Checks what `model`, read from `path`, declares; needs no runtime.
+    ///
+    /// # Errors
+    /// As [`check`](Self::check).
+    pub fn declared(path: &Path, model: &Model) -> Result<Self, BackendError> {
+        let tensors = |list: Vec<onnx::TensorInfo>| list.iter().map(TensorInfo::from).collect();
+        let (inputs, outputs): (Vec<_>, Vec<_>) =
+            (tensors(model.inputs()), tensors(model.outputs()));
+        Self::check(path, &inputs, &outputs)
+    }
 
     /// Checks the tensors of the model at `path`.
     ///
@@ -161,6 +189,50 @@ mod tests {
             dims: dims.to_vec(),
             text: format!("float32 {dims:?}"),
         }
+    }
+
+    #[test]
+    fn a_file_declares_what_a_runtime_would_find() {
+        use super::super::super::onnx::proto::*;
+        let tensor = |name: &str, element: i32, dims: &[Option<i64>]| {
+            let dim = |size: &Option<i64>| Dimension {
+                value: Some(match size {
+                    Some(size) => DimensionValue::DimValue(*size),
+                    None => DimensionValue::DimParam("N".into()),
+                }),
+                ..Default::default()
+            };
+            let shape = TensorShapeProto { dim: dims.iter().map(dim).collect() };
+            let tensor = type_proto::Tensor { elem_type: Some(element), shape: Some(shape) };
+            ValueInfoProto {
+                name: Some(name.into()),
+                r#type: Some(TypeProto {
+                    value: Some(type_proto::Value::TensorType(tensor)),
+                    ..Default::default()
+                }),
+                ..Default::default()
+            }
+        };
+        let model = |element, audio| {
+            let graph = GraphProto {
+                input: vec![
+                    tensor("input", element, &[None, Some(6), Some(32), Some(32)]),
+                    tensor("audio", 1, audio),
+                ],
+                output: vec![tensor("output", 1, &[None, Some(3), Some(32), Some(32)])],
+                ..Default::default()
+            };
+            Model::from(ModelProto { graph: Some(graph), ..Default::default() })
+        };
+        let path = Path::new("m.onnx");
+        let ave = &[None, Some(32), Some(16), Some(16)][..];
+        let spec = ModelSpec::declared(path, &model(1, ave)).unwrap();
+        assert_eq!((spec.geometry().side(), spec.batch_limit()), (32, BatchLimit::Any));
+        let error = ModelSpec::declared(path, &model(10, ave)).unwrap_err().to_string();
+        assert!(error.contains("\"input\" is float16 [N,6,32,32]"), "{error}");
+        let hubert = &[None, Some(32), Some(32), Some(32)][..];
+        let error = ModelSpec::declared(path, &model(1, hubert)).unwrap_err().to_string();
+        assert!(error.contains("\"audio\" is float32 [N,32,32,32]") && error.contains("hubert"));
     }
 
     fn check(image: &[i64], audio: &[i64], output: &[i64]) -> Result<ModelSpec, String> {
