@@ -12,6 +12,7 @@ use engine::composite::{KernelLevel, opencv_version};
 use crate::Outcome;
 use crate::args::DoctorArgs;
 use crate::machine::Machine;
+use crate::output;
 
 const TENSORRT: [&str; 3] = ["libtensorrt_rtx.so.1", "libnvinfer.so.11", "libnvinfer.so.10"];
 
@@ -24,7 +25,7 @@ pub(crate) fn run(args: &DoctorArgs) -> Result<Outcome> {
         opencv: opencv_version(),
         compositor: KernelLevel::fastest().to_string(),
     };
-    print!("{}", Probe::run(built).report());
+    output::line(Probe::run(built).report())?;
     Ok(Outcome::Done)
 }
 

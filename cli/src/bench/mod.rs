@@ -8,13 +8,16 @@ mod table;
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
+use engine::backend::BatchLimit;
 use engine::pipeline::Mode;
+use engine::sink::SinkTarget;
 
 use crate::Outcome;
 use crate::args::BenchArgs;
 use crate::interrupt;
 use crate::machine::Machine;
+use crate::output;
 use crate::setup::{self, FrameCount, Prepared};
 use measure::{Bench, Setting};
 use report::Report;
@@ -34,29 +37,54 @@ pub(crate) fn run(args: &BenchArgs) -> Result<Outcome> {
         FrameCount::Repeat(args.frames.max(args.warmup)),
         false,
     )?;
+    if let (BatchLimit::Fixed(batch @ 2..), Some(model)) =
+        (prepared.stages.backend.batch_limit(), &prepared.model)
+    {
+        bail!(
+            "{}: the model's batch is fixed to {batch}, but the baseline of the speed-ups has batch 1; \
+             expected a model with a dynamic batch dimension (`render --batch {batch}` takes this one)",
+            model.display()
+        );
+    }
     let mut report = Report::new(Machine::probe(), &prepared, args);
     let Prepared { stages, .. } = prepared;
     let mut bench = Bench::new(stages, args);
 
-    let mut interrupted = false;
-    for setting in settings {
+    let outcome = measure_all(&mut bench, &settings, &mut report, args);
+    // What was measured before something went wrong is worth seeing.
+    if !report.runs.is_empty() {
+        print(&report, args)?;
+    }
+    outcome
+}
+
+fn measure_all(
+    bench: &mut Bench<'_>,
+    settings: &[Setting],
+    report: &mut Report,
+    args: &BenchArgs,
+) -> Result<Outcome> {
+    for &setting in settings {
         eprintln!("running     {setting}: {}", bench.budget(setting));
-        let Some(run) = bench.measure(setting)? else {
-            interrupted = true;
-            break;
-        };
+        let Some(run) = bench.measure(setting)? else { return Ok(Outcome::Interrupted) };
         report.push(run);
-        export::write(&report, args)?;
+        export::write(report, args)?;
         if interrupt::token().is_cancelled() {
-            interrupted = true;
-            break;
+            return Ok(Outcome::Interrupted);
         }
     }
-    println!("{}", table::terminal(&report));
-    for line in advice::lines(&report) {
-        println!("{line}");
+    Ok(Outcome::Done)
+}
+
+/// Prints the table, to stderr where the frames have stdout.
+fn print(report: &Report, args: &BenchArgs) -> Result<()> {
+    let lines = [table::terminal(report)].into_iter().chain(advice::lines(report));
+    let text = lines.collect::<Vec<_>>().join("\n");
+    match args.sink {
+        SinkTarget::RawStdout => eprintln!("{text}"),
+        _ => output::line(text)?,
     }
-    Ok(if interrupted { Outcome::Interrupted } else { Outcome::Done })
+    Ok(())
 }
 
 /// The baseline, then the grid in the order in which it was given, each setting once.
