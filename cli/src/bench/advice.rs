@@ -3,7 +3,7 @@
 use super::report::{Report, Run};
 use super::table::configuration;
 
-/// A setting that needs this share less is not worth mentioning; machines are noisy.
+/// Differences smaller than this share are noise.
 const NOTABLE: f64 = 0.03;
 
 /// One sentence a finding: the best setting, what limits it, and what costs more than it gives.
@@ -44,10 +44,9 @@ fn waste(report: &Report, run: &Run) -> Option<String> {
         .min_by_key(|other| other.workers);
     if let Some(other) = fewer_workers {
         return Some(format!(
-            "note: {} gives {:.2} frames/s; {} workers more gain nothing over {} ({:.2})",
+            "note: {} ({:.2} frames/s) gains nothing over {} ({:.2} frames/s)",
             configuration(run),
             run.fps,
-            run.workers - other.workers,
             configuration(other),
             other.fps
         ));

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use super::{BatchLimit, LibraryError};
+use crate::onnx::OnnxError;
 
 /// A backend could not be set up or could not run the network.
 #[derive(Debug, thiserror::Error)]
@@ -16,14 +17,9 @@ pub enum BackendError {
         /// What does not fit, and what was expected.
         problem: String,
     },
-    /// The model file cannot be opened.
-    #[error("{}: cannot read the model", path.display())]
-    Open {
-        /// The model file.
-        path: PathBuf,
-        /// What the system said.
-        source: std::io::Error,
-    },
+    /// The model file cannot be read as ONNX.
+    #[error(transparent)]
+    Onnx(#[from] OnnxError),
     /// ONNX Runtime does not take the file.
     #[error("{}: ONNX Runtime cannot load this as a model; expected an ONNX file that `inspect` calls sound", path.display())]
     Load {

@@ -13,6 +13,7 @@ use crate::batch::{
     Completed, HostBatch, HostBuffer, InFlight, PredictionMemory, Predictions, Span,
 };
 use crate::frame::ModelGeometry;
+use crate::onnx::Model;
 
 /// How to run a model on ONNX Runtime.
 #[derive(Clone, Debug)]
@@ -37,9 +38,9 @@ impl OnnxRuntime {
     /// When the library cannot be loaded, the file is not a model, or its inputs and outputs are
     /// not the expected ones.
     pub fn open(model: &Path, options: &OnnxRuntimeOptions) -> Result<Self, BackendError> {
-        // Opened here first: the runtime's own message for a missing file is a riddle.
-        std::fs::File::open(model)
-            .map_err(|source| BackendError::Open { path: model.to_owned(), source })?;
+        // What the file declares is checked first: the runtime's own words for a model that is
+        // missing, cut short or of other shapes are riddles.
+        ModelSpec::declared(model, &Model::load(model)?)?;
         let environment = environment(&options.library)?;
         let session = session(&environment, model, options.threads)
             .map_err(|error| BackendError::Load { path: model.to_owned(), source: error.into() })?;

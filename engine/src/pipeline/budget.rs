@@ -34,11 +34,6 @@ impl ThreadBudget {
     pub fn auto_workers(batch: usize, cores: usize) -> usize {
         batch.min(cores).max(1)
     }
-
-    /// Threads that can be busy at one time.
-    pub fn total(&self) -> usize {
-        self.backend + self.workers + self.decoder + self.sink
-    }
 }
 
 impl fmt::Display for ThreadBudget {
@@ -48,11 +43,10 @@ impl fmt::Display for ThreadBudget {
             f,
             "backend {backend}, composite {workers}, decoder {decoder}, sink {sink}; {cores} cores"
         )?;
-        if self.total() > 2 * cores {
-            write!(
-                f,
-                " (more than two busy threads a core: expect them to get in each other's way)"
-            )?;
+        for (name, threads) in [("backend", backend), ("composite", workers)] {
+            if threads > cores {
+                write!(f, " (more {name} threads than cores)")?;
+            }
         }
         Ok(())
     }
@@ -71,9 +65,9 @@ mod tests {
 
     #[test]
     fn says_when_the_cores_do_not_suffice() {
-        let budget = ThreadBudget { cores: 2, backend: 2, workers: 2, decoder: 0, sink: 0 };
-        assert_eq!(budget.to_string(), "backend 2, composite 2, decoder 0, sink 0; 2 cores");
+        let budget = ThreadBudget { cores: 2, backend: 2, workers: 2, decoder: 1, sink: 1 };
+        assert_eq!(budget.to_string(), "backend 2, composite 2, decoder 1, sink 1; 2 cores");
         let budget = ThreadBudget { workers: 8, ..budget };
-        assert!(budget.to_string().contains("get in each other's way"));
+        assert!(budget.to_string().ends_with("2 cores (more composite threads than cores)"));
     }
 }
