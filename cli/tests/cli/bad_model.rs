@@ -77,9 +77,9 @@ fn other_inputs_and_outputs() {
             &["input \"input\" is float16 [N,6,32,32]", "expected float32 [N,6,S,S]"],
         ),
         (
-            "grey",
-            |graph| reshape(&mut graph.input, "input", &[2, 32, 32]),
-            &["input \"input\" is float32 [N,2,32,32]", "expected float32 [N,6,S,S]"],
+            "depth",
+            |graph| reshape(&mut graph.input, "input", &[9, 32, 32]),
+            &["input \"input\" is float32 [N,9,32,32]", "expected float32 [N,6,S,S]"],
         ),
         (
             "tiny",
