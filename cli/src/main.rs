@@ -15,6 +15,7 @@ mod setup;
 use std::process::ExitCode;
 
 use clap::Parser;
+use engine::sample::SampleError;
 
 use args::{Cli, Command};
 
@@ -39,6 +40,9 @@ fn main() -> ExitCode {
     match outcome {
         Ok(Outcome::Done) => ExitCode::SUCCESS,
         Ok(Outcome::Interrupted) => ExitCode::from(INTERRUPTED),
+        Err(error) if matches!(error.downcast_ref(), Some(SampleError::Stopped)) => {
+            ExitCode::from(INTERRUPTED)
+        }
         Err(error) => {
             report(&error);
             ExitCode::FAILURE

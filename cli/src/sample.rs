@@ -1,5 +1,6 @@
 //! `engine-cli sample`, and the sample package that `bench` makes for itself.
 
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
@@ -9,7 +10,7 @@ use engine::sink::ImageFormat;
 
 use crate::args::{NetworkChoice, SampleArgs};
 use crate::progress::Progress;
-use crate::{Outcome, bench};
+use crate::{Outcome, bench, interrupt};
 
 pub(crate) fn run(args: &SampleArgs) -> Result<Outcome> {
     let geometry = ModelGeometry::new(args.side).with_context(|| {
@@ -58,6 +59,10 @@ pub(crate) fn cached() -> Result<PathBuf> {
 
 fn write(folder: &Path, options: &SampleOptions) -> Result<()> {
     let mut progress = Progress::new("drawing", "frames", options.frames as u64, false);
-    write_package(folder, options, |done| progress.set(done as u64))?;
+    let cancel = interrupt::token();
+    write_package(folder, options, |done| {
+        progress.set(done as u64);
+        if cancel.is_cancelled() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    })?;
     Ok(())
 }

@@ -2,10 +2,11 @@
 #![expect(clippy::unwrap_used, reason = "a helper that cannot unwrap fails its test")]
 
 use std::fs;
+use std::ops::ControlFlow::{Break, Continue};
 use std::path::{Path, PathBuf};
 
 use engine::frame::{ModelGeometry, Size};
-use engine::sample::{Form, NetworkKind, SampleOptions, is_current, write_package};
+use engine::sample::{Form, NetworkKind, SampleError, SampleOptions, is_current, write_package};
 use engine::sink::ImageFormat;
 use serde_json::Value;
 
@@ -49,7 +50,11 @@ fn a_package_of_images_is_complete() {
     let folder = tempfile::tempdir().unwrap();
     let dir = folder.path().join("new/avatar");
     let mut done = Vec::new();
-    write_package(&dir, &options(2), |frames| done.push(frames)).unwrap();
+    let note = |frames| {
+        done.push(frames);
+        Continue(())
+    };
+    write_package(&dir, &options(2), note).unwrap();
     assert_eq!(done, [2]);
     assert_eq!(
         files(&dir),
@@ -82,7 +87,7 @@ fn a_package_of_images_is_complete() {
 fn rois_and_masked_inputs_follow_from_the_crops() {
     let folder = tempfile::tempdir().unwrap();
     let dir = folder.path().join("avatar");
-    write_package(&dir, &options(1), |_| ()).unwrap();
+    write_package(&dir, &options(1), |_| Continue(())).unwrap();
     let crop = pixels(dir.join("cache/crops_40/0.png"));
     let roi = pixels(dir.join("cache/rois_32/0.png"));
     let masked = pixels(dir.join("cache/model_inputs/0_masked.png"));
@@ -107,7 +112,7 @@ fn the_head_is_inside_its_rectangle() {
     let folder = tempfile::tempdir().unwrap();
     let dir = folder.path().join("avatar");
     let options = SampleOptions { size: Size::new(640, 360), ..options(1) };
-    write_package(&dir, &options, |_| ()).unwrap();
+    write_package(&dir, &options, |_| Continue(())).unwrap();
     let frame = pixels(dir.join("full_body_img/0.png"));
     let rects = json(dir.join("cache/crop_rectangles.json"));
     let edge = |i: usize| u32::try_from(rects["0"]["rect"][i].as_u64().unwrap()).unwrap();
@@ -125,8 +130,8 @@ fn the_head_is_inside_its_rectangle() {
 fn the_same_options_give_the_same_bytes() {
     let folder = tempfile::tempdir().unwrap();
     let (a, b) = (folder.path().join("a"), folder.path().join("b"));
-    write_package(&a, &options(2), |_| ()).unwrap();
-    write_package(&b, &options(2), |_| ()).unwrap();
+    write_package(&a, &options(2), |_| Continue(())).unwrap();
+    write_package(&b, &options(2), |_| Continue(())).unwrap();
     for name in files(&a) {
         assert!(fs::read(a.join(&name)).unwrap() == fs::read(b.join(&name)).unwrap(), "{name}");
     }
@@ -140,10 +145,21 @@ fn rectangles_of_a_file_are_used() {
         .unwrap();
     let dir = folder.path().join("avatar");
     let options = SampleOptions { rects: Some(rects), ..options(3) };
-    write_package(&dir, &options, |_| ()).unwrap();
+    write_package(&dir, &options, |_| Continue(())).unwrap();
     let written = json(dir.join("cache/crop_rectangles.json"));
     let first = |frame: &str| written[frame]["rect"][0].as_u64().unwrap();
     assert_eq!([first("0"), first("1"), first("2")], [40, 41, 40]);
+}
+
+#[test]
+fn nothing_is_left_of_a_sample_that_was_stopped() {
+    let folder = tempfile::tempdir().unwrap();
+    let dir = folder.path().join("avatar");
+    write_package(&dir, &options(1), |_| Continue(())).unwrap();
+    let before = files(folder.path());
+    let error = write_package(&dir, &options(40), |_| Break(())).unwrap_err();
+    assert!(matches!(error, SampleError::Stopped), "{error}");
+    assert_eq!(files(folder.path()), before);
 }
 
 #[test]
@@ -151,22 +167,22 @@ fn a_sample_is_replaced_and_anything_else_is_not() {
     let folder = tempfile::tempdir().unwrap();
     let dir = folder.path().join("avatar");
     fs::create_dir(&dir).unwrap();
-    write_package(&dir, &options(2), |_| ()).unwrap();
+    write_package(&dir, &options(2), |_| Continue(())).unwrap();
     assert!(is_current(&dir, &options(2)));
     assert!(!is_current(&dir, &options(1)));
-    write_package(&dir, &options(1), |_| ()).unwrap();
+    write_package(&dir, &options(1), |_| Continue(())).unwrap();
     assert!(is_current(&dir, &options(1)));
     assert!(!dir.join("full_body_img/1.png").exists());
 
     fs::write(dir.join("notes.txt"), "mine").unwrap();
-    let error = write_package(&dir, &options(1), |_| ()).unwrap_err().to_string();
+    let error = write_package(&dir, &options(1), |_| Continue(())).unwrap_err().to_string();
     assert!(error.contains("avatar exists") && error.contains("it has notes.txt"), "{error}");
     assert!(dir.join("notes.txt").exists());
 
     let other = folder.path().join("other");
     fs::create_dir(&other).unwrap();
     fs::write(other.join("package_info.json"), r#"{"dataset_name": "sanders"}"#).unwrap();
-    let error = write_package(&other, &options(1), |_| ()).unwrap_err().to_string();
+    let error = write_package(&other, &options(1), |_| Continue(())).unwrap_err().to_string();
     assert!(error.contains("is not a sample package"), "{error}");
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2);
 }
@@ -176,7 +192,7 @@ fn impossible_options_are_refused_before_anything_is_written() {
     let folder = tempfile::tempdir().unwrap();
     let dir = folder.path().join("avatar");
     let refused = |options: SampleOptions, expected: &str| {
-        let error = write_package(&dir, &options, |_| ()).unwrap_err().to_string();
+        let error = write_package(&dir, &options, |_| Continue(())).unwrap_err().to_string();
         assert!(error.contains(expected), "{error}");
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
     };
@@ -198,7 +214,7 @@ fn a_package_of_videos_holds_every_frame() {
     let folder = tempfile::tempdir().unwrap();
     let dir = folder.path().join("avatar");
     let options = SampleOptions { form: Form::Videos, ..options(19) };
-    write_package(&dir, &options, |_| ()).unwrap();
+    write_package(&dir, &options, |_| Continue(())).unwrap();
     let manifest = json(dir.join("package_info.json"));
     for (kind, entry) in manifest["videos"].as_object().unwrap() {
         let file = dir.join(entry["video_file"].as_str().unwrap());

@@ -54,6 +54,19 @@ fn a_render_finishes_the_frames_in_flight() {
 }
 
 #[test]
+fn a_sample_leaves_nothing_behind() {
+    let work = Workplace::empty();
+    let args = ["sample", "pkg", "--images", "png", "--network", "probe", "--frames", "100000"];
+    let child = work.start(&args);
+    wait_for("drawing", || !work.names(".").is_empty());
+    interrupt(&child);
+    let answer = Answer::of(&args, child.wait_with_output().unwrap());
+    assert_eq!(answer.code, Some(130), "{}", answer.stderr);
+    assert!(!answer.stderr.contains("error:"), "{}", answer.stderr);
+    assert_eq!(work.names("."), [""; 0]);
+}
+
+#[test]
 fn a_bench_keeps_the_runs_that_are_whole() {
     let work = Workplace::new();
     let args = ["bench", "--package", "pkg", "--json", "out.json", "--frames", "20"];

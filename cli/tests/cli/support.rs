@@ -1,6 +1,7 @@
 //! A folder to work in, packages to work on, and the program's answers.
 
 use std::fs;
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 
@@ -54,7 +55,7 @@ impl Workplace {
 
     /// Adds a package.
     pub(crate) fn sample(&self, name: &str, options: &SampleOptions) {
-        write_package(self.path(name), options, |_| ()).unwrap();
+        write_package(self.path(name), options, |_| ControlFlow::Continue(())).unwrap();
     }
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {

@@ -10,6 +10,9 @@ use crate::onnx::OnnxError;
 /// Why a sample package or network could not be made.
 #[derive(Debug, thiserror::Error)]
 pub enum SampleError {
+    /// The caller's progress function ended the work. Nothing is left of it.
+    #[error("the sample package was not finished: stopped on request")]
+    Stopped,
     /// A package of no frames was asked for.
     #[error("a sample package has at least 1 frame, 0 were asked for")]
     NoFrames,

@@ -1,6 +1,7 @@
 //! Writes a sample package to disk.
 
 use std::fs;
+use std::ops::ControlFlow;
 use std::path::Path;
 
 use image::imageops::{self, FilterType};
@@ -73,17 +74,17 @@ impl FrameSet {
 
 /// Writes a complete avatar package to the folder `dir`: a drawn head that moves and speaks, its
 /// crops, made-up audio features, and a network. `progress` is called with the number of frames that
-/// are done.
+/// are done, and may end the work.
 ///
 /// The package appears whole or not at all. An earlier sample package in `dir` is replaced.
 ///
 /// # Errors
-/// Options that cannot be met, a `dir` that holds anything but a sample package, and everything that
-/// can go wrong with files, each naming the file.
+/// Options that cannot be met, a `dir` that holds anything but a sample package, everything that can
+/// go wrong with files, each naming the file, and [`SampleError::Stopped`] by `progress`.
 pub fn write_package(
     dir: impl AsRef<Path>,
     options: &SampleOptions,
-    mut progress: impl FnMut(usize),
+    mut progress: impl FnMut(usize) -> ControlFlow<()>,
 ) -> Result<(), SampleError> {
     let dir = dir.as_ref();
     let plan = Plan::new(options)?;
@@ -178,7 +179,11 @@ impl<'a> Plan<'a> {
         Ok(Self { options, geometry, kinds: Kind::all(size, geometry), rects, motion })
     }
 
-    fn write(&self, root: &Path, progress: &mut dyn FnMut(usize)) -> Result<(), SampleError> {
+    fn write(
+        &self,
+        root: &Path,
+        progress: &mut dyn FnMut(usize) -> ControlFlow<()>,
+    ) -> Result<(), SampleError> {
         for folder in ["cache", "checkpoint"] {
             let folder = root.join(folder);
             fs::create_dir_all(&folder).map_err(SampleError::write(folder))?;
@@ -196,7 +201,7 @@ impl<'a> Plan<'a> {
     fn write_frames(
         &self,
         root: &Path,
-        progress: &mut dyn FnMut(usize),
+        progress: &mut dyn FnMut(usize) -> ControlFlow<()>,
     ) -> Result<(), SampleError> {
         let painter = Painter::new(self.options.size);
         let poses = self.motion.poses(&self.rects);
@@ -210,7 +215,9 @@ impl<'a> Plan<'a> {
                 .map(|(pose, &r)| self.draw(&painter, pose, r))
                 .collect();
             writer.write(first, &sets)?;
-            progress(first + chunk.len());
+            if progress(first + chunk.len()).is_break() {
+                return Err(SampleError::Stopped);
+            }
         }
         writer.finish()
     }

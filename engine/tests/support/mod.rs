@@ -2,6 +2,7 @@
 #![allow(dead_code, unreachable_pub, reason = "each test binary uses a part of this")]
 #![expect(clippy::unwrap_used, reason = "a helper that cannot unwrap fails its test")]
 
+use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
@@ -36,7 +37,7 @@ pub fn package(folder: &Path, frames: usize) {
         seed: 3,
         rects: None,
     };
-    write_package(folder, &options, |_| ()).unwrap();
+    write_package(folder, &options, |_| ControlFlow::Continue(())).unwrap();
 }
 
 /// How a test wants its pipeline.
