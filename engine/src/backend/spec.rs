@@ -56,7 +56,7 @@ impl From<&onnx::TensorInfo> for TensorInfo {
 
 /// The network's names and sizes, checked against what the engine can feed.
 ///
-/// `input` f32 [N,6,S,S] and `audio` f32 [N,32,16,16] in, `output` f32 [N,3,S,S] out.
+/// `input` f32 `[N,6,S,S]` and `audio` f32 `[N,32,16,16]` in, `output` f32 `[N,3,S,S]` out.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ModelSpec {
     path: PathBuf,
