@@ -1,5 +1,6 @@
 //! What the benchmarks share: a small package of real size, and stages over it.
 
+use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -27,7 +28,7 @@ pub fn package(folder: &Path, inputs: Inputs) -> Result<Arc<Package>, Error> {
         network: NetworkKind::Probe,
         ..SampleOptions::default()
     };
-    write_package(folder, &options, |_| ())?;
+    write_package(folder, &options, |_| ControlFlow::Continue(()))?;
     let geometry = ModelGeometry::new(options.side).ok_or("the side is in range")?;
     Ok(Arc::new(Package::open(folder, geometry, inputs)?))
 }

@@ -2,6 +2,7 @@
 
 mod support;
 
+use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex};
 
 use engine::backend::Simulated;
@@ -65,7 +66,7 @@ fn stays_flat() {
         network: NetworkKind::Probe,
         ..SampleOptions::default()
     };
-    write_package(&folder, &options, |_| ()).unwrap();
+    write_package(&folder, &options, |_| ControlFlow::Continue(())).unwrap();
 
     for store in [StoreMode::Stream, StoreMode::Ram] {
         let geometry = ModelGeometry::new(side).unwrap();

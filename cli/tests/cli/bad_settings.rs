@@ -76,6 +76,6 @@ fn absurd_but_possible_settings_work() {
     let work = Workplace::new();
     let answer = work.render(&["--batch", "256", "--workers", "64"]).assert_ok();
     assert!(answer.stderr.contains("composite 64"), "{}", answer.stderr);
-    assert!(answer.stderr.contains("get in each other's way"), "{}", answer.stderr);
+    assert!(answer.stderr.contains("more composite threads than cores"), "{}", answer.stderr);
     assert_eq!(work.names("out").len(), 6);
 }
