@@ -60,6 +60,10 @@ impl Loop<'_> {
             batch.trace = BatchTrace::new(now);
             fill(&mut batch, self.batch, &mut source, &stages.assembler)?;
             batch.trace.assemble = Span::since(now);
+            if batch.is_empty() {
+                batches.push(batch);
+                break;
+            }
 
             let in_flight = stages.backend.enqueue(batch)?;
             let mut completed = stages.backend.wait(in_flight)?;
@@ -79,7 +83,9 @@ impl Loop<'_> {
             batches.push(batch);
         }
         let finishing = Instant::now();
-        sink.finish()?;
+        if saved == self.frames || self.cancel.is_cancelled() {
+            sink.finish()?;
+        }
         Ok((saved, log, Span::since(finishing)))
     }
 }
