@@ -17,6 +17,9 @@ const AHEAD: usize = 640;
 /// Bytes in a register.
 const REGISTER: usize = 32;
 
+/// One channel of the pixels that a crop has on either side of the prediction.
+type Border = [u8; ModelGeometry::BORDER];
+
 /// Proof that the CPU has AVX2.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Avx2(());
@@ -29,41 +32,44 @@ impl Avx2 {
 }
 
 impl RowKernel for Avx2 {
-    /// A register takes windows of both 128-bit lanes. Lanes are 16 outputs apart so that the two
-    /// packs on the way to bytes, which work within lanes, leave the bytes in order.
-    const LAYOUT: Layout =
-        Layout { outputs: 4, window: 16, block: BLOCK, order: &[0, 4, 1, 5, 2, 6, 3, 7] };
+    const LAYOUT: Layout = Layout { lane: 8, block: BLOCK };
 
-    fn position(output: usize) -> usize {
-        // Quarters 1 and 2 of the block change places.
-        match output / 8 {
-            1 => output + 8,
-            2 => output - 8,
-            _ => output,
+    #[inline(always)]
+    fn vectorize(self, work: impl FnOnce()) {
+        #[target_feature(enable = "avx2")]
+        fn enter(work: impl FnOnce()) {
+            work();
         }
+        // SAFETY: `self` exists only where the CPU has AVX2.
+        unsafe { enter(work) }
     }
 
+    #[inline(always)]
     fn split(self, pixels: &[u8], planes: [&mut [u8]; PLANES]) {
         // SAFETY: `self` exists only where the CPU has AVX2.
         unsafe { split(pixels, planes) }
     }
 
+    #[inline(always)]
     fn convert(self, values: [&[f32]; PLANES], pixels: &[u8], planes: [&mut [u8]; PLANES]) {
         // SAFETY: `self` exists only where the CPU has AVX2.
         unsafe { convert(values, pixels, planes) }
     }
 
+    #[inline(always)]
     fn horizontal(self, shuffles: &Shuffles<Avx2>, planes: [&[u8]; PLANES], out: &mut [i16]) {
         // SAFETY: `self` exists only where the CPU has AVX2.
         unsafe { horizontal(shuffles, planes, out) }
     }
 
+    #[inline(always)]
     fn vertical(self, top: &[i16], bottom: &[i16], weights: [i16; 2], out: &mut [u8]) {
         // SAFETY: `self` exists only where the CPU has AVX2.
         unsafe { vertical(top, bottom, weights, out) }
     }
 }
 
+#[inline]
 #[target_feature(enable = "avx2")]
 pub(super) fn split(pixels: &[u8], [b, g, r]: [&mut [u8]; PLANES]) {
     const QUAD: usize = 4;
@@ -79,33 +85,42 @@ pub(super) fn split(pixels: &[u8], [b, g, r]: [&mut [u8]; PLANES]) {
 }
 
 /// Splits the pixels at both ends into the ends of the planes and returns what lies between those.
+#[inline]
 #[target_feature(enable = "avx2")]
 pub(super) fn split_borders<'a>(
     pixels: &[u8],
-    planes: [&'a mut [u8]; PLANES],
+    [b, g, r]: [&'a mut [u8]; PLANES],
 ) -> [&'a mut [u8]; PLANES] {
-    const BORDER: usize = ModelGeometry::BORDER;
     let (Some(first), Some(last)) = (pixels.first_chunk(), pixels.last_chunk()) else {
         panic!("a crop row has at least two borders");
     };
     let (first, last) = (split_quad(first), split_quad(last));
-    let mut channel = 0;
-    planes.map(|plane| {
-        let (left, rest) = plane.split_at_mut(BORDER);
-        let (inside, right) = rest.split_at_mut(rest.len() - BORDER);
-        left.copy_from_slice(&first[channel]);
-        right.copy_from_slice(&last[channel]);
-        channel += 1;
-        inside
-    })
+    [set_ends(b, first[0], last[0]), set_ends(g, first[1], last[1]), set_ends(r, first[2], last[2])]
 }
 
-/// The blue, green and red bytes of four pixels.
+/// Overwrites the first and the last bytes of a plane and returns the others.
+#[inline(always)]
+fn set_ends(plane: &mut [u8], first: Border, last: Border) -> &mut [u8] {
+    let Some((left, rest)) = plane.split_first_chunk_mut() else {
+        panic!("a plane has at least two borders");
+    };
+    let Some((inside, right)) = rest.split_last_chunk_mut() else {
+        panic!("a plane has at least two borders");
+    };
+    (*left, *right) = (first, last);
+    inside
+}
+
+/// The blue, green and red bytes of as many pixels as a border has.
+#[inline]
 #[target_feature(enable = "avx2")]
-fn split_quad(quad: &[u8; 12]) -> [[u8; 4]; PLANES] {
+fn split_quad(quad: &[u8; 12]) -> [Border; PLANES] {
     let order = _mm_setr_epi8(0, 3, 6, 9, 1, 4, 7, 10, 2, 5, 8, 11, -1, -1, -1, -1);
-    let [a, b, c] = [0, 4, 8]
-        .map(|at| i32::from_le_bytes([quad[at], quad[at + 1], quad[at + 2], quad[at + 3]]));
+    let [a, b, c] = [
+        i32::from_le_bytes([quad[0], quad[1], quad[2], quad[3]]),
+        i32::from_le_bytes([quad[4], quad[5], quad[6], quad[7]]),
+        i32::from_le_bytes([quad[8], quad[9], quad[10], quad[11]]),
+    ];
     let planes = _mm_shuffle_epi8(_mm_setr_epi32(a, b, c, 0), order);
     [
         _mm_extract_epi32::<0>(planes).to_le_bytes(),
@@ -114,6 +129,7 @@ fn split_quad(quad: &[u8; 12]) -> [[u8; 4]; PLANES] {
     ]
 }
 
+#[inline]
 #[target_feature(enable = "avx2")]
 fn convert(values: [&[f32]; PLANES], pixels: &[u8], planes: [&mut [u8]; PLANES]) {
     let planes = split_borders(pixels, planes);
@@ -122,6 +138,7 @@ fn convert(values: [&[f32]; PLANES], pixels: &[u8], planes: [&mut [u8]; PLANES])
     }
 }
 
+#[inline]
 #[target_feature(enable = "avx2")]
 fn convert_row(values: &[f32], bytes: &mut [u8]) {
     assert_eq!(values.len(), bytes.len());
@@ -144,6 +161,7 @@ fn convert_row(values: &[f32], bytes: &mut [u8]) {
 
 /// # Safety
 /// `BLOCK` elements can be read from `values` and written to `bytes`.
+#[inline]
 #[target_feature(enable = "avx2")]
 unsafe fn convert_block(values: *const f32, bytes: *mut u8) {
     for line in 0..2 {
@@ -167,60 +185,73 @@ unsafe fn convert_block(values: *const f32, bytes: *mut u8) {
     unsafe { _mm256_storeu_si256(bytes.cast(), packed) };
 }
 
+#[inline]
 #[target_feature(enable = "avx2")]
 fn horizontal(shuffles: &Shuffles<Avx2>, planes: [&[u8]; PLANES], out: &mut [i16]) {
-    const WINDOWS: usize = Avx2::LAYOUT.order.len();
+    if shuffles.halved() {
+        horizontal_with::<true>(shuffles, planes, out);
+    } else {
+        horizontal_with::<false>(shuffles, planes, out);
+    }
+}
+
+#[inline]
+#[target_feature(enable = "avx2")]
+fn horizontal_with<const HALVED: bool>(
+    shuffles: &Shuffles<Avx2>,
+    planes: [&[u8]; PLANES],
+    out: &mut [i16],
+) {
+    /// Outputs of a register's two lanes.
+    const OUTPUTS: usize = 2 * Avx2::LAYOUT.lane;
+    /// The 32-bit elements of the upper halves of both lanes.
+    const UPPER_HALVES: i32 = 0b1100_1100;
     let plane_len = out.len() / PLANES;
-    let starts = shuffles.starts().as_chunks::<WINDOWS>().0;
-    let indices = shuffles.indices().as_chunks::<{ 4 * BLOCK }>().0;
-    let weights = shuffles.weights().as_chunks::<{ 2 * BLOCK }>().0;
-    assert!(starts.len() == indices.len() && starts.len() == weights.len());
-    assert_eq!(starts.len() * BLOCK, plane_len);
+    let starts = shuffles.starts().as_chunks::<4>().0;
+    let indices = shuffles.indices().as_chunks::<REGISTER>().0;
+    let coarse = shuffles.coarse().as_chunks::<REGISTER>().0;
+    let fine = shuffles.fine().as_chunks::<REGISTER>().0;
+    assert_eq!(starts.len() * OUTPUTS, plane_len);
     assert!(planes.iter().all(|plane| plane.len() >= shuffles.reach()));
-    for (block, ((starts, indices), weights)) in starts.iter().zip(indices).zip(weights).enumerate()
-    {
-        for half in 0..2 {
-            // SAFETY: a block has four registers of indices and of weights, and a half takes two.
-            let (indices, weights) = unsafe {
-                (
-                    load_pair(indices.as_ptr().add(2 * REGISTER * half).cast()),
-                    load_pair(weights.as_ptr().add(REGISTER * half).cast()),
-                )
+    let registers = starts.iter().zip(indices).zip(coarse).zip(fine);
+    for (register, (((starts, indices), coarse), fine)) in registers.enumerate() {
+        // SAFETY: each of these arrays is as long as a register.
+        let (indices, coarse, fine) = unsafe {
+            (
+                _mm256_loadu_si256(indices.as_ptr().cast()),
+                _mm256_loadu_si256(coarse.as_ptr().cast()),
+                _mm256_loadu_si256(fine.as_ptr().cast()),
+            )
+        };
+        for (channel, plane) in planes.iter().enumerate() {
+            let window = |i: usize| {
+                // SAFETY: a window that begins at one of the starts ends within `reach` bytes, and
+                // the plane has as many.
+                unsafe { _mm_loadu_si128(plane.as_ptr().add(starts[i] as usize).cast()) }
             };
-            let starts: [usize; 4] = std::array::from_fn(|i| starts[4 * half + i] as usize);
-            for (channel, plane) in planes.iter().enumerate() {
-                let sums = |i: usize| {
-                    // SAFETY: a window that begins at one of the starts ends within `reach` bytes,
-                    // and the plane has as many.
-                    let pixels = unsafe {
-                        _mm256_inserti128_si256(
-                            _mm256_castsi128_si256(_mm_loadu_si128(
-                                plane.as_ptr().add(starts[2 * i]).cast(),
-                            )),
-                            _mm_loadu_si128(plane.as_ptr().add(starts[2 * i + 1]).cast()),
-                            1,
-                        )
-                    };
-                    let pairs = _mm256_shuffle_epi8(pixels, indices[i]);
-                    _mm256_srai_epi32(_mm256_madd_epi16(pairs, weights[i]), 4)
-                };
-                let packed = _mm256_packs_epi32(sums(0), sums(1));
-                let at = channel * plane_len + block * BLOCK + half * BLOCK / 2;
-                // SAFETY: a plane of `out` holds exactly the blocks that are looped over.
-                unsafe { _mm256_storeu_si256(out.as_mut_ptr().add(at).cast(), packed) };
+            // Window i of each lane.
+            let gather = |i: usize| {
+                let windows = _mm256_set_m128i(window(2 + i), window(i));
+                _mm256_shuffle_epi8(windows, indices)
+            };
+            let mut pairs = gather(0);
+            if HALVED {
+                pairs = _mm256_blend_epi32::<UPPER_HALVES>(pairs, gather(1));
+            }
+            let sums = _mm256_add_epi16(
+                _mm256_maddubs_epi16(pairs, coarse),
+                _mm256_srli_epi16(_mm256_maddubs_epi16(pairs, fine), 4),
+            );
+            // SAFETY: a plane of `out` holds exactly the registers that are looped over.
+            unsafe {
+                let to = out.as_mut_ptr().add(channel * plane_len + register * OUTPUTS);
+                _mm256_storeu_si256(to.cast(), sums);
             }
         }
     }
 }
 
-/// # Safety
-/// Two registers can be read from `from`.
-#[target_feature(enable = "avx2")]
-unsafe fn load_pair(from: *const __m256i) -> [__m256i; 2] {
-    // SAFETY: the caller vouches for both.
-    unsafe { [_mm256_loadu_si256(from), _mm256_loadu_si256(from.add(1))] }
-}
-
+#[inline]
 #[target_feature(enable = "avx2")]
 fn vertical(top: &[i16], bottom: &[i16], weights: [i16; 2], out: &mut [u8]) {
     let plane_len = top.len() / PLANES;
@@ -245,7 +276,9 @@ fn vertical(top: &[i16], bottom: &[i16], weights: [i16; 2], out: &mut [u8]) {
     for (block, out) in out.chunks_mut(PLANES * BLOCK).enumerate() {
         let plane = |channel: usize| {
             let at = channel * plane_len + block * BLOCK;
-            _mm256_packus_epi16(combine(at), combine(at + BLOCK / 2))
+            // The pack works within lanes; put the groups of eight back into order.
+            let packed = _mm256_packus_epi16(combine(at), combine(at + BLOCK / 2));
+            _mm256_permute4x64_epi64::<0b11_01_10_00>(packed)
         };
         let pixels = interleave(plane(0), plane(1), plane(2));
         if let Ok(out) = <&mut [u8; PLANES * BLOCK]>::try_from(&mut *out) {
@@ -258,6 +291,7 @@ fn vertical(top: &[i16], bottom: &[i16], weights: [i16; 2], out: &mut [u8]) {
     }
 }
 
+#[inline]
 #[target_feature(enable = "avx2")]
 fn store_pixels(pixels: [__m256i; PLANES], out: &mut [u8; PLANES * BLOCK]) {
     for (register, out) in pixels.into_iter().zip(out.as_chunks_mut::<REGISTER>().0) {
@@ -267,6 +301,7 @@ fn store_pixels(pixels: [__m256i; PLANES], out: &mut [u8; PLANES * BLOCK]) {
 }
 
 /// Interleaves 32 bytes of each plane to 32 BGR pixels.
+#[inline]
 #[target_feature(enable = "avx2")]
 fn interleave(b: __m256i, g: __m256i, r: __m256i) -> [__m256i; PLANES] {
     let select = |which: usize| load_lane(&SELECT[which]);
@@ -287,6 +322,7 @@ fn interleave(b: __m256i, g: __m256i, r: __m256i) -> [__m256i; PLANES] {
 }
 
 /// The 16 bytes in both lanes.
+#[inline]
 #[target_feature(enable = "avx2")]
 fn load_lane(bytes: &[u8; 16]) -> __m256i {
     // SAFETY: the array has the 16 bytes that are read.

@@ -15,8 +15,8 @@ const BLOCK: usize = 64;
 const AHEAD: usize = 640;
 /// Bytes in a register.
 const REGISTER: usize = 64;
-/// The bytes of pairs that hold pixels; the others are the upper halves of 16-bit integers.
-const PIXEL_BYTES: __mmask64 = 0x5555_5555_5555_5555;
+/// The bytes of the upper half of a register.
+const UPPER_HALF: __mmask64 = !0 << 32;
 
 /// Proof that the CPU has AVX-512 F, BW and VBMI.
 #[derive(Clone, Copy, Debug)]
@@ -33,35 +33,44 @@ impl Avx512 {
 }
 
 impl RowKernel for Avx512 {
-    const LAYOUT: Layout = Layout { outputs: 16, window: 64, block: BLOCK, order: &[0, 1, 2, 3] };
+    const LAYOUT: Layout = Layout { lane: 32, block: BLOCK };
 
-    fn position(output: usize) -> usize {
-        // A pack of two registers takes four outputs of the first, four of the second, and so on.
-        let (register, group, rest) = (output / 16, output % 16 / 4, output % 4);
-        register / 2 * 32 + group * 8 + register % 2 * 4 + rest
+    #[inline(always)]
+    fn vectorize(self, work: impl FnOnce()) {
+        #[target_feature(enable = "avx512f,avx512bw,avx512vbmi")]
+        fn enter(work: impl FnOnce()) {
+            work();
+        }
+        // SAFETY: `self` exists only where the CPU has what the function enables.
+        unsafe { enter(work) }
     }
 
+    #[inline(always)]
     fn split(self, pixels: &[u8], planes: [&mut [u8]; PLANES]) {
         // SAFETY: `self` exists only where the CPU has what the function enables.
         unsafe { split(pixels, planes) }
     }
 
+    #[inline(always)]
     fn convert(self, values: [&[f32]; PLANES], pixels: &[u8], planes: [&mut [u8]; PLANES]) {
         // SAFETY: `self` exists only where the CPU has what the function enables.
         unsafe { convert(values, pixels, planes) }
     }
 
+    #[inline(always)]
     fn horizontal(self, shuffles: &Shuffles<Avx512>, planes: [&[u8]; PLANES], out: &mut [i16]) {
         // SAFETY: `self` exists only where the CPU has what the function enables.
         unsafe { horizontal(shuffles, planes, out) }
     }
 
+    #[inline(always)]
     fn vertical(self, top: &[i16], bottom: &[i16], weights: [i16; 2], out: &mut [u8]) {
         // SAFETY: `self` exists only where the CPU has what the function enables.
         unsafe { vertical(top, bottom, weights, out) }
     }
 }
 
+#[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512vbmi")]
 fn convert(values: [&[f32]; PLANES], pixels: &[u8], planes: [&mut [u8]; PLANES]) {
     let planes = split_borders(pixels, planes);
@@ -70,6 +79,7 @@ fn convert(values: [&[f32]; PLANES], pixels: &[u8], planes: [&mut [u8]; PLANES])
     }
 }
 
+#[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512vbmi")]
 fn convert_row(values: &[f32], bytes: &mut [u8]) {
     assert_eq!(values.len(), bytes.len());
@@ -92,6 +102,7 @@ fn convert_row(values: &[f32], bytes: &mut [u8]) {
 
 /// # Safety
 /// `BLOCK` elements can be read from `values` and written to `bytes`.
+#[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512vbmi")]
 unsafe fn convert_block(values: *const f32, bytes: *mut u8) {
     for line in 0..4 {
@@ -115,52 +126,65 @@ unsafe fn convert_block(values: *const f32, bytes: *mut u8) {
     unsafe { _mm512_storeu_si512(bytes.cast(), packed) };
 }
 
+#[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512vbmi")]
 fn horizontal(shuffles: &Shuffles<Avx512>, planes: [&[u8]; PLANES], out: &mut [i16]) {
-    const WINDOWS: usize = Avx512::LAYOUT.order.len();
+    if shuffles.halved() {
+        horizontal_with::<true>(shuffles, planes, out);
+    } else {
+        horizontal_with::<false>(shuffles, planes, out);
+    }
+}
+
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512vbmi")]
+fn horizontal_with<const HALVED: bool>(
+    shuffles: &Shuffles<Avx512>,
+    planes: [&[u8]; PLANES],
+    out: &mut [i16],
+) {
+    const LANE: usize = Avx512::LAYOUT.lane;
     let plane_len = out.len() / PLANES;
-    let starts = shuffles.starts().as_chunks::<WINDOWS>().0;
-    let indices = shuffles.indices().as_chunks::<{ 4 * BLOCK }>().0;
-    let weights = shuffles.weights().as_chunks::<{ 2 * BLOCK }>().0;
-    assert!(starts.len() == indices.len() && starts.len() == weights.len());
-    assert_eq!(starts.len() * BLOCK, plane_len);
+    let starts = shuffles.starts().as_chunks::<2>().0;
+    let indices = shuffles.indices().as_chunks::<REGISTER>().0;
+    let coarse = shuffles.coarse().as_chunks::<REGISTER>().0;
+    let fine = shuffles.fine().as_chunks::<REGISTER>().0;
+    assert_eq!(starts.len() * LANE, plane_len);
     assert!(planes.iter().all(|plane| plane.len() >= shuffles.reach()));
-    for (block, ((starts, indices), weights)) in starts.iter().zip(indices).zip(weights).enumerate()
-    {
-        // SAFETY: a block has four registers of indices and of weights.
-        let (indices, weights) =
-            unsafe { (load_four(indices.as_ptr().cast()), load_four(weights.as_ptr().cast())) };
-        let starts = starts.map(|start| start as usize);
+    let lanes = starts.iter().zip(indices).zip(coarse).zip(fine);
+    for (lane, (((starts, indices), coarse), fine)) in lanes.enumerate() {
+        // SAFETY: each of these arrays is as long as a register.
+        let (indices, coarse, fine) = unsafe {
+            (
+                _mm512_loadu_si512(indices.as_ptr().cast()),
+                _mm512_loadu_si512(coarse.as_ptr().cast()),
+                _mm512_loadu_si512(fine.as_ptr().cast()),
+            )
+        };
         for (channel, plane) in planes.iter().enumerate() {
-            let sums = |i: usize| {
+            let window = |i: usize| {
                 // SAFETY: a window that begins at one of the starts ends within `reach` bytes, and
                 // the plane has as many.
-                let pixels = unsafe { _mm512_loadu_si512(plane.as_ptr().add(starts[i]).cast()) };
-                let pairs = _mm512_maskz_permutexvar_epi8(PIXEL_BYTES, indices[i], pixels);
-                _mm512_srai_epi32(_mm512_madd_epi16(pairs, weights[i]), 4)
+                unsafe { _mm512_loadu_si512(plane.as_ptr().add(starts[i] as usize).cast()) }
             };
-            let halves =
-                [_mm512_packs_epi32(sums(0), sums(1)), _mm512_packs_epi32(sums(2), sums(3))];
-            let at = channel * plane_len + block * BLOCK;
-            for (half, packed) in halves.into_iter().enumerate() {
-                // SAFETY: a plane of `out` holds exactly the blocks that are looped over.
-                unsafe {
-                    let to = out.as_mut_ptr().add(at + half * BLOCK / 2);
-                    _mm512_storeu_si512(to.cast(), packed);
-                }
+            let mut pairs = _mm512_permutexvar_epi8(indices, window(0));
+            if HALVED {
+                pairs = _mm512_mask_permutexvar_epi8(pairs, UPPER_HALF, indices, window(1));
+            }
+            let sums = _mm512_add_epi16(
+                _mm512_maddubs_epi16(pairs, coarse),
+                _mm512_srli_epi16(_mm512_maddubs_epi16(pairs, fine), 4),
+            );
+            // SAFETY: a plane of `out` holds exactly the lanes that are looped over.
+            unsafe {
+                let to = out.as_mut_ptr().add(channel * plane_len + lane * LANE);
+                _mm512_storeu_si512(to.cast(), sums);
             }
         }
     }
 }
 
-/// # Safety
-/// Four registers can be read from `from`.
-#[target_feature(enable = "avx512f,avx512bw,avx512vbmi")]
-unsafe fn load_four(from: *const __m512i) -> [__m512i; 4] {
-    // SAFETY: the caller vouches for all four.
-    [0, 1, 2, 3].map(|i| unsafe { _mm512_loadu_si512(from.add(i)) })
-}
-
+#[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512vbmi")]
 fn vertical(top: &[i16], bottom: &[i16], weights: [i16; 2], out: &mut [u8]) {
     let plane_len = top.len() / PLANES;
@@ -201,7 +225,8 @@ fn vertical(top: &[i16], bottom: &[i16], weights: [i16; 2], out: &mut [u8]) {
     }
 }
 
-/// Interleaves 64 bytes of each plane, in the order in which two packs left them, to 64 BGR pixels.
+/// Interleaves 64 bytes of each plane, in the order in which a pack left them, to 64 BGR pixels.
+#[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512vbmi")]
 fn interleave(b: __m512i, g: __m512i, r: __m512i) -> [__m512i; PLANES] {
     [0, 1, 2].map(|part| {
@@ -219,8 +244,8 @@ const INTERLEAVE: [[u8; REGISTER]; PLANES] = {
     let mut n = 0;
     while n < PLANES * BLOCK {
         let (pixel, channel) = (n / 3, n % 3);
-        // Packs of packs take four outputs of each of four registers, then the next four of each.
-        let position = pixel % 16 / 4 * 16 + pixel / 16 * 4 + pixel % 4;
+        // A pack takes eight outputs of each of two registers, then the next eight of each.
+        let position = pixel % 32 / 8 * 16 + pixel / 32 * 8 + pixel % 8;
         from[n / REGISTER][n % REGISTER] = (if channel == 1 { 64 } else { 0 } + position) as u8;
         n += 1;
     }

@@ -21,8 +21,9 @@ pub(crate) trait RowKernel: Copy {
     /// How [`Self::horizontal`] divides a row.
     const LAYOUT: Layout;
 
-    /// Where [`Self::horizontal`] stores an output of a block, within that block.
-    fn position(output: usize) -> usize;
+    /// Calls `work` from a function that has the instruction set enabled. Only what is inlined there
+    /// is compiled for it, and only there can the other methods be inlined.
+    fn vectorize(self, work: impl FnOnce());
 
     /// Splits BGR pixels into planes, each of which has a byte for every pixel.
     fn split(self, pixels: &[u8], planes: [&mut [u8]; PLANES]);
@@ -98,6 +99,22 @@ pub(crate) fn composite<K: RowKernel>(
     crop: &[u8],
     target: Target<'_>,
 ) {
+    kernel.vectorize(
+        #[inline(always)]
+        || composite_rows(kernel, plan, geometry, scratch, prediction, crop, target),
+    );
+}
+
+#[inline(always)]
+fn composite_rows<K: RowKernel>(
+    kernel: K,
+    plan: &FusedPlan<K>,
+    geometry: ModelGeometry,
+    scratch: &mut FusedScratch,
+    prediction: &[f32],
+    crop: &[u8],
+    target: Target<'_>,
+) {
     let crop_side = geometry.crop_side();
     let row = PLANES * plan.axes.columns.len().next_multiple_of(K::LAYOUT.block);
     let FusedScratch { planes, rows: [even, odd] } = scratch;
@@ -111,7 +128,7 @@ pub(crate) fn composite<K: RowKernel>(
                 let planes = planes.each_ref().map(|plane| &plane[LEAD..]);
                 match &plan.shuffles {
                     Some(shuffles) => kernel.horizontal(shuffles, planes, rows[y % 2]),
-                    None => horizontal::<K>(&plan.axes.columns, planes, rows[y % 2]),
+                    None => horizontal(&plan.axes.columns, planes, rows[y % 2]),
                 }
                 held[y % 2] = Some(y);
             }
@@ -122,6 +139,7 @@ pub(crate) fn composite<K: RowKernel>(
 }
 
 /// Writes row `y` of the crop, with the prediction inside it, to `planes`.
+#[inline(always)]
 fn load_row<K: RowKernel>(
     kernel: K,
     geometry: ModelGeometry,
@@ -146,16 +164,12 @@ fn load_row<K: RowKernel>(
 }
 
 /// [`RowKernel::horizontal`] without vector instructions, for taps that are far apart.
-fn horizontal<K: RowKernel>(columns: &[Taps<2>], planes: [&[u8]; PLANES], out: &mut [i16]) {
+fn horizontal(columns: &[Taps<2>], planes: [&[u8]; PLANES], out: &mut [i16]) {
     let plane_len = out.len() / PLANES;
     for (plane, out) in planes.into_iter().zip(out.chunks_exact_mut(plane_len)) {
-        let blocks = out.chunks_exact_mut(K::LAYOUT.block);
-        for (columns, block) in columns.chunks(K::LAYOUT.block).zip(blocks) {
-            for (output, Taps { index, weights }) in columns.iter().enumerate() {
-                let [left, right] =
-                    [0, 1].map(|k| i32::from(plane[index[k]]) * i32::from(weights[k]));
-                block[K::position(output)] = ((left + right) >> 4) as i16;
-            }
+        for (Taps { index, weights }, out) in columns.iter().zip(out) {
+            let [left, right] = [0, 1].map(|k| i32::from(plane[index[k]]) * i32::from(weights[k]));
+            *out = ((left + right) >> 4) as i16;
         }
     }
 }
