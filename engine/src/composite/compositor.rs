@@ -59,13 +59,14 @@ impl Compositor {
     /// are in frame order.
     ///
     /// [`CompositorChoice::Auto`] takes the fastest level of this CPU that has a kernel for
-    /// `interpolation`.
+    /// `interpolation`. [`CompositorChoice::OpenCv`] limits OpenCV to one thread in the whole process.
     ///
     /// # Errors
     /// [`CompositeError::RectOutsideFrame`] for the first rectangle that is empty or leaves the
     /// frame. Where a level is asked for by name and cannot run, the error says what it lacks:
     /// [`CompositeError::UnsupportedByCpu`], [`CompositeError::BuiltWithoutOpenCv`] or
-    /// [`CompositeError::UnsupportedInterpolation`].
+    /// [`CompositeError::UnsupportedInterpolation`]. [`CompositeError::OpenCvThreads`] where OpenCV
+    /// refuses that limit.
     pub fn new(
         choice: CompositorChoice,
         interpolation: Interpolation,
@@ -103,7 +104,10 @@ impl Compositor {
                 return Err(CompositeError::UnsupportedByCpu { level });
             }
             #[cfg(feature = "opencv")]
-            KernelLevel::OpenCv => Plans::OpenCv(interpolation, sizes().collect()),
+            KernelLevel::OpenCv => {
+                opencv::use_calling_thread()?;
+                Plans::OpenCv(interpolation, sizes().collect())
+            }
             #[cfg(not(feature = "opencv"))]
             KernelLevel::OpenCv => return Err(CompositeError::BuiltWithoutOpenCv),
         };

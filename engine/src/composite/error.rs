@@ -79,6 +79,14 @@ pub enum CompositeError {
     #[error("cannot composite: the scratch memory was made by another compositor")]
     ForeignScratch,
 
+    /// OpenCV refused to work on the calling thread alone.
+    #[cfg(feature = "opencv")]
+    #[error("cannot prepare compositor opencv: OpenCV refused to be limited to one thread")]
+    OpenCvThreads {
+        /// What OpenCV said.
+        source: ::opencv::Error,
+    },
+
     /// OpenCV refused.
     #[cfg(feature = "opencv")]
     #[error("cannot composite with OpenCV into a rectangle of {size} pixels")]

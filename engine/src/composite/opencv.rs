@@ -1,6 +1,6 @@
 //! The reference: our conversion, then `cv::resize`.
 
-use ::opencv::core::{CV_8UC3, Mat, Scalar, Size as CvSize};
+use ::opencv::core::{CV_8UC3, Mat, Scalar, Size as CvSize, set_num_threads};
 use ::opencv::imgproc::{INTER_CUBIC, INTER_LINEAR, resize};
 use ::opencv::prelude::*;
 
@@ -27,6 +27,12 @@ impl OpenCvScratch {
 /// Version of the linked library.
 pub(super) fn version() -> Option<String> {
     ::opencv::core::get_version_string().ok()
+}
+
+/// Keeps OpenCV, in the whole process, from starting threads of its own: the pipeline composites
+/// frames in parallel already.
+pub(super) fn use_calling_thread() -> Result<(), CompositeError> {
+    set_num_threads(1).map_err(|source| CompositeError::OpenCvThreads { source })
 }
 
 /// Composites one frame; see [`super::cpu::scalar::composite`] for what the arguments satisfy.
