@@ -6,6 +6,7 @@
 use std::hint::black_box;
 
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
+use engine::batch::HostBuffer;
 use engine::composite::{Compositor, Interpolation, KernelLevel};
 use engine::frame::{ModelGeometry, Rect, Size};
 
@@ -16,7 +17,8 @@ const SIZES: [usize; 4] = [100, 182, 256, 400];
 
 /// The sources of a batch of frames.
 struct Batch {
-    predictions: Vec<Vec<f32>>,
+    /// In the buffers that the pipeline keeps them in.
+    predictions: Vec<HostBuffer>,
     crops: Vec<Vec<u8>>,
     backgrounds: Vec<Vec<u8>>,
     next: usize,
@@ -32,7 +34,11 @@ impl Batch {
         let mut bytes = |len| (0..len).map(|_| (random() >> 16) as u8).collect::<Vec<_>>();
         let crops = (0..BATCH).map(|_| bytes(geometry.crop().bytes())).collect();
         let backgrounds = (0..BATCH).map(|_| bytes(FRAME.bytes())).collect();
-        let mut floats = |len| (0..len).map(|_| random() as f32 / (1 << 24) as f32).collect();
+        let mut floats = |len| {
+            let mut buffer = HostBuffer::zeroed(len);
+            buffer.fill_with(|| random() as f32 / (1 << 24) as f32);
+            buffer
+        };
         let predictions = (0..BATCH).map(|_| floats(geometry.prediction_len())).collect();
         Self { predictions, crops, backgrounds, next: 0 }
     }
