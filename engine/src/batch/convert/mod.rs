@@ -10,7 +10,7 @@ use scalar::to_planes_scalar;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Converter(Level);
 
-/// Kept private: holding `Avx2` is the proof that the CPU has it.
+/// Kept private: holding `Avx2` is the proof that the CPU has it, and FMA.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Level {
     Scalar,
@@ -22,7 +22,7 @@ impl Converter {
     /// The fastest one that this CPU can run.
     pub fn detect() -> Self {
         #[cfg(target_arch = "x86_64")]
-        if std::arch::is_x86_feature_detected!("avx2") {
+        if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
             return Self(Level::Avx2);
         }
         Self::scalar()
@@ -70,6 +70,17 @@ mod tests {
                     assert!(planes == expected, "{level:?} side {side} stride {stride}");
                 }
             }
+        }
+    }
+
+    #[test]
+    fn every_byte_is_a_true_division() {
+        let pixels: Vec<u8> = (0..=255).flat_map(|value| [value; 3]).collect();
+        let mut planes = vec![0.0; 3 * 256];
+        Converter::detect().to_planes(&pixels, 48, 16, &mut planes);
+        for plane in planes.chunks_exact(256) {
+            let expected = (0..=255_u8).map(|value| f32::from(value) / 255.0);
+            assert!(plane.iter().map(|v| v.to_bits()).eq(expected.map(f32::to_bits)));
         }
     }
 
