@@ -78,14 +78,14 @@ def load_frames(root, video, stem):
 def assemble(package, indices):
     """The network's inputs for a batch of output frames."""
     images = np.stack([package.image(i) for i in indices]).astype(np.float32)
+    images /= np.float32(255)
     audio = np.stack([package.audio(i) for i in indices])
-    return images / np.float32(255), audio
+    return images, audio
 
 
 def to_bytes(prediction):
     """Planes of floats in 0 to 1 to an image."""
-    scaled = np.nan_to_num(prediction * np.float32(255), nan=0.0)
-    return np.clip(scaled, 0, 255).astype(np.uint8).transpose(1, 2, 0)
+    return (prediction * np.float32(255)).astype(np.uint8).transpose(1, 2, 0)
 
 
 def composite(package, index, prediction):
