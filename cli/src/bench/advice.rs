@@ -27,42 +27,45 @@ pub(super) fn lines(report: &Report) -> Vec<String> {
             100.0 * best.efficiency
         ));
     }
-    lines.extend(report.runs.iter().filter_map(|run| waste(report, run)));
+    let mut batches: Vec<usize> = pipelined(report).map(|run| run.batch).collect();
+    batches.sort_unstable();
+    batches.dedup();
+    lines.extend(batches.iter().filter_map(|&batch| idle_workers(report, batch)));
+    lines.extend(batches.iter().filter_map(|&batch| large_batch(report, batch)));
     lines
 }
 
-/// Whether a cheaper neighbour in the grid does as well as `run`.
-fn waste(report: &Report, run: &Run) -> Option<String> {
-    let same_mode = |other: &&Run| other.mode == run.mode;
-    let as_good = |other: &&Run| other.fps >= run.fps * (1.0 - NOTABLE);
-    let fewer_workers = report
-        .runs
-        .iter()
-        .filter(same_mode)
-        .filter(|other| other.batch == run.batch && other.workers < run.workers)
-        .filter(as_good)
-        .min_by_key(|other| other.workers);
-    if let Some(other) = fewer_workers {
-        return Some(format!(
-            "note: {} ({:.2} frames/s) gains nothing over {} ({:.2} frames/s)",
-            configuration(run),
-            run.fps,
-            configuration(other),
-            other.fps
-        ));
-    }
-    let smaller_batch = report
-        .runs
-        .iter()
-        .filter(same_mode)
-        .filter(|other| other.workers == run.workers && other.batch < run.batch)
-        .filter(|other| other.fps * (1.0 - NOTABLE) > run.fps)
-        .max_by(|a, b| a.fps.total_cmp(&b.fps))?;
-    Some(format!(
-        "note: {} is slower than {} ({:.2} against {:.2} frames/s): the larger batch costs more than it gives",
-        configuration(run),
-        configuration(smaller_batch),
-        run.fps,
-        smaller_batch.fps
-    ))
+/// The grid without its baseline.
+fn pipelined(report: &Report) -> impl Iterator<Item = &Run> {
+    report.runs.iter().skip(1)
+}
+
+/// Which workers of a batch size could be spared.
+fn idle_workers(report: &Report, batch: usize) -> Option<String> {
+    let runs = || pipelined(report).filter(|run| run.batch == batch);
+    let most = runs().map(|run| run.fps).fold(0.0, f64::max);
+    let enough =
+        runs().filter(|run| run.fps >= most * (1.0 - NOTABLE)).map(|run| run.workers).min()?;
+    let spare: Vec<String> =
+        runs().filter(|run| run.workers > enough).map(|run| run.workers.to_string()).collect();
+    (!spare.is_empty()).then(|| {
+        format!(
+            "note: at batch {batch}, {} workers gain nothing over {enough}",
+            spare.join(" and ")
+        )
+    })
+}
+
+/// Whether a smaller batch is faster than this one.
+fn large_batch(report: &Report, batch: usize) -> Option<String> {
+    let best = |of: &dyn Fn(usize) -> bool| {
+        pipelined(report).filter(|run| of(run.batch)).max_by(|a, b| a.fps.total_cmp(&b.fps))
+    };
+    let (this, smaller) = (best(&|b| b == batch)?, best(&|b| b < batch)?);
+    (smaller.fps * (1.0 - NOTABLE) > this.fps).then(|| {
+        format!(
+            "note: batch {batch} costs more than it gives: {:.2} frames/s at best, batch {} reaches {:.2}",
+            this.fps, smaller.batch, smaller.fps
+        )
+    })
 }

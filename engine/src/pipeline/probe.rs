@@ -73,7 +73,7 @@ impl Pipeline {
             Some(ms) => 1e3 / ms,
             None => {
                 let backend = &mut self.stages.backend;
-                let mut rounds = Rounds::new(batch_size);
+                let mut rounds = Rounds::new(batch_size, 3 * AT_LEAST);
                 while rounds.more() {
                     let in_flight = backend.enqueue(completed.into_batch())?;
                     completed = backend.wait(in_flight)?;
@@ -86,7 +86,7 @@ impl Pipeline {
         let stage = CompositeStage::new(stages, outputs);
         // The first round gives every slot its buffer, in both kinds of store.
         workers.install(|| stage.run(&mut completed, slots))?;
-        let mut rounds = Rounds::new(batch_size);
+        let mut rounds = Rounds::new(batch_size, AT_LEAST);
         while rounds.more() {
             workers.install(|| stage.paste(&mut completed, slots));
         }
@@ -160,20 +160,21 @@ impl Pipeline {
 /// Times rounds of `frames` frames each; the first is not counted.
 struct Rounds {
     frames: usize,
+    at_least: Duration,
     began: Instant,
     marks: Vec<Instant>,
 }
 
 impl Rounds {
-    fn new(frames: usize) -> Self {
-        Self { frames, began: Instant::now(), marks: Vec::with_capacity(1 << 12) }
+    fn new(frames: usize, at_least: Duration) -> Self {
+        Self { frames, at_least, began: Instant::now(), marks: Vec::with_capacity(1 << 12) }
     }
 
     /// Whether to do another round.
     fn more(&mut self) -> bool {
         let now = Instant::now();
         self.marks.push(now);
-        self.marks.len() < 7 || now - self.began < AT_LEAST
+        self.marks.len() < 7 || now - self.began < self.at_least
     }
 
     /// Frames per second, from the median round.
