@@ -3,37 +3,28 @@
 
 use std::arch::x86_64::*;
 
-use super::to_planes_scalar;
+use super::scalar;
 
 /// Pixels per step.
 const STEP: usize = 16;
 
-/// See [`Converter::to_planes`](super::Converter::to_planes), which has checked the lengths and
-/// chosen this level because the CPU has AVX2 and FMA.
-pub(super) fn to_planes(pixels: &[u8], stride: usize, side: usize, planes: &mut [f32]) {
+/// As [`scalar::convert_row`]. Only for a CPU that is known to have AVX2 and FMA.
+pub(super) fn convert_row(pixels: &[u8], planes: [&mut [f32]; 3]) {
+    let side = pixels.len() / 3;
+    assert!(planes.iter().all(|plane| plane.len() == side));
     if side < STEP {
-        return to_planes_scalar(pixels, stride, side, planes);
+        return scalar::convert_row(pixels, planes);
     }
-    let (blue, rest) = planes.split_at_mut(side * side);
-    let (green, red) = rest.split_at_mut(side * side);
-    let rows = blue
-        .chunks_exact_mut(side)
-        .zip(green.chunks_exact_mut(side))
-        .zip(red.chunks_exact_mut(side))
-        .zip(pixels.chunks(stride));
-    for (((blue, green), red), row) in rows {
-        // SAFETY: `Converter::detect` has seen AVX2 and FMA; all slices hold `side` >= STEP pixels.
-        unsafe { row_to_planes(&row[..side * 3], blue, green, red) };
-    }
+    // SAFETY: `Converter::detect` has seen AVX2 and FMA; all rows hold `side` >= STEP pixels.
+    unsafe { convert_wide_row(pixels, planes) };
 }
 
 /// # Safety
-/// The CPU has AVX2 and FMA; `row` holds three bytes for each of the at least 16 floats of each plane.
+/// The CPU has AVX2 and FMA; `pixels` holds three bytes for each of the at least 16 floats of each
+/// plane.
 #[target_feature(enable = "avx2,fma")]
-unsafe fn row_to_planes(row: &[u8], blue: &mut [f32], green: &mut [f32], red: &mut [f32]) {
+unsafe fn convert_wide_row(row: &[u8], [blue, green, red]: [&mut [f32]; 3]) {
     let side = blue.len();
-    debug_assert!(side >= STEP && row.len() == 3 * side);
-    debug_assert!(green.len() == side && red.len() == side);
     let mut x = 0;
     loop {
         // SAFETY: x + 16 <= side, so 48 bytes can be read and 16 floats written at x.

@@ -4,8 +4,6 @@
 mod avx2;
 mod scalar;
 
-use scalar::to_planes_scalar;
-
 /// Converts BGR bytes to three float planes with the best instructions this CPU has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Converter(Level);
@@ -37,14 +35,24 @@ impl Converter {
     /// apart, to three consecutive planes of `side` x `side` floats: each byte divided by 255.
     ///
     /// # Panics
-    /// When `pixels` ends before the last row does or `planes` is not three planes long.
+    /// When `side` is 0, `pixels` ends before the last row does or `planes` is not three planes long.
     pub fn to_planes(self, pixels: &[u8], stride: usize, side: usize, planes: &mut [f32]) {
         assert!(stride >= side * 3 && planes.len() == 3 * side * side);
-        assert!(side == 0 || pixels.len() >= (side - 1) * stride + side * 3);
-        match self.0 {
-            Level::Scalar => to_planes_scalar(pixels, stride, side, planes),
-            #[cfg(target_arch = "x86_64")]
-            Level::Avx2 => avx2::to_planes(pixels, stride, side, planes),
+        assert!(side > 0 && pixels.len() >= (side - 1) * stride + side * 3);
+        let (blue, rest) = planes.split_at_mut(side * side);
+        let (green, red) = rest.split_at_mut(side * side);
+        let rows = blue
+            .chunks_exact_mut(side)
+            .zip(green.chunks_exact_mut(side))
+            .zip(red.chunks_exact_mut(side))
+            .zip(pixels.chunks(stride));
+        for (((blue, green), red), row) in rows {
+            let (row, planes) = (&row[..side * 3], [blue, green, red]);
+            match self.0 {
+                Level::Scalar => scalar::convert_row(row, planes),
+                #[cfg(target_arch = "x86_64")]
+                Level::Avx2 => avx2::convert_row(row, planes),
+            }
         }
     }
 }
@@ -54,7 +62,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_level_equals_scalar() {
+    fn every_level_equals_a_division_for_each_value() {
         let levels = [Converter::detect(), Converter::scalar()];
         for side in [1, 2, 15, 16, 17, 31, 33, 160, 320] {
             for extra in [0, 5, 24] {
@@ -63,7 +71,10 @@ mod tests {
                 // The last row ends with its last pixel: reading past it would be out of bounds.
                 let pixels = &pixels[..(side - 1) * stride + side * 3];
                 let mut expected = vec![0.0; 3 * side * side];
-                to_planes_scalar(pixels, stride, side, &mut expected);
+                for (i, value) in expected.iter_mut().enumerate() {
+                    let (channel, y, x) = (i / (side * side), i / side % side, i % side);
+                    *value = f32::from(pixels[y * stride + 3 * x + channel]) / 255.0;
+                }
                 for level in levels {
                     let mut planes = vec![-1.0; 3 * side * side];
                     level.to_planes(pixels, stride, side, &mut planes);
