@@ -46,6 +46,14 @@ fn a_sample_is_complete_and_depends_on_the_seed_only() {
 }
 
 #[test]
+fn inspect_decodes_every_frame() {
+    let work = Workplace::empty();
+    sample(&work, "pkg", &[]).assert_ok();
+    work.halve("pkg/full_body_img/2.png");
+    work.run(&["inspect", "pkg"]).assert_failed(1, &["full_body_img/2.png"]);
+}
+
+#[test]
 fn a_sample_replaces_samples_and_nothing_else() {
     let work = Workplace::empty();
     sample(&work, "pkg", &[]).assert_ok();
