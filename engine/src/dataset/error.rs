@@ -183,6 +183,21 @@ pub enum DatasetError {
         budget: u64,
     },
 
+    /// The system has not the memory that the frames need, although the budget allows it.
+    #[error(
+        "the decoded frames of {} need {} MiB, which cannot be allocated: use --frame-store stream",
+        root.display(),
+        needed.div_ceil(1 << 20)
+    )]
+    Memory {
+        /// The package.
+        root: PathBuf,
+        /// Bytes needed.
+        needed: u64,
+        /// What the allocator said.
+        source: std::collections::TryReserveError,
+    },
+
     /// A setting was given a name that does not exist.
     #[error("unknown {setting} {found:?}; expected {expected}")]
     UnknownName {

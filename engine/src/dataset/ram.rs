@@ -1,5 +1,6 @@
 //! All frames of a package, decoded into RAM.
 
+use std::collections::TryReserveError;
 use std::thread;
 
 use crossbeam_channel::{Sender, unbounded};
@@ -24,6 +25,15 @@ struct Plane {
 }
 
 impl Plane {
+    /// Black frames. The budget is the user's word, so the system may well refuse.
+    fn zeroed(frame_bytes: usize, frames: usize) -> Result<Self, TryReserveError> {
+        let bytes = frame_bytes.saturating_mul(frames);
+        let mut data = Vec::new();
+        data.try_reserve_exact(bytes)?;
+        data.resize(bytes, 0);
+        Ok(Self { frame_bytes, data })
+    }
+
     fn frame(&self, frame: usize) -> &[u8] {
         let start = frame * self.frame_bytes;
         &self.data[start..start + self.frame_bytes]
@@ -46,10 +56,14 @@ impl Preloaded {
             .build()
             .map_err(|error| thread_error(error.into()))?;
         let frames = package.frame_count();
-        let mut tracks = package.tracks().map(|source| {
-            let frame_bytes = source.size.bytes();
-            Plane { frame_bytes, data: vec![0; frame_bytes * frames] }
-        });
+        let mut tracks = package
+            .tracks()
+            .try_map(|source| Plane::zeroed(source.size.bytes(), frames))
+            .map_err(|source| DatasetError::Memory {
+                root: package.root().to_owned(),
+                needed: package.decoded_bytes(),
+                source,
+            })?;
         let mut jobs: Vec<_> = package.tracks().iter().zip(tracks.iter_mut()).collect();
         let total = (jobs.len() * frames) as u64;
         let (done, ticks) = unbounded();
@@ -123,5 +137,17 @@ fn fill(
                 },
             )
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn memory_that_cannot_be_had_is_an_error() {
+        assert!(Plane::zeroed(usize::MAX / 2, 1).is_err());
+        assert!(Plane::zeroed(usize::MAX / 2, 4).is_err());
+        assert_eq!(Plane::zeroed(6, 2).map(|plane| plane.frame(1).len()), Ok(6));
     }
 }
