@@ -35,7 +35,7 @@ impl Batch {
         let crops = (0..BATCH).map(|_| bytes(geometry.crop().bytes())).collect();
         let backgrounds = (0..BATCH).map(|_| bytes(FRAME.bytes())).collect();
         let mut floats = |len| {
-            let mut buffer = HostBuffer::zeroed(len);
+            let mut buffer = HostBuffer::zeroed(len).expect("memory");
             buffer.fill_with(|| random() as f32 / (1 << 24) as f32);
             buffer
         };

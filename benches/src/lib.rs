@@ -43,7 +43,7 @@ pub fn stages(package: &Arc<Package>, ms_per_frame: f64, frames: usize) -> Resul
     Ok(Stages {
         store: FrameStore::open(Arc::clone(package), &options, &mut |_, _| ())?,
         assembler: Assembler::new(package.features()?.repeat_to(frames)),
-        backend: Box::new(Simulated::new(package.geometry(), ms_per_frame)),
+        backend: Box::new(Simulated::new(package.geometry(), ms_per_frame)?),
         compositor: Compositor::new(
             CompositorChoice::Auto,
             Interpolation::Linear,

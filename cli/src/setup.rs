@@ -156,7 +156,7 @@ fn open_backend(root: &Path, args: &BackendArgs, model: Option<&Path>) -> Result
                 Some(model) => ModelSpec::declared(model, &Model::load(model)?)?.geometry(),
                 None => default_geometry()?,
             };
-            Ok(Box::new(Simulated::new(geometry, args.simulated_ms)))
+            Ok(Box::new(Simulated::new(geometry, args.simulated_ms)?))
         }
         BackendChoice::Onnxruntime => {
             let Some(model) = model else {

@@ -56,7 +56,7 @@ fn a_run_allocates_less_than_once_in_a_hundred_frames() {
         for (batch, workers) in [(4, 4), (1, 1), (8, 2)] {
             let setting =
                 Setting { batch, workers, mode, store: StoreMode::Ram, ..Setting::default() };
-            let backend = Box::new(Simulated::new(geometry(), 0.02));
+            let backend = Box::new(Simulated::new(geometry(), 0.02).unwrap());
             let mut pipeline = pipeline(&folder, setting, 4000, backend);
             let frame = pipeline.stages().frame;
             let mut allocations = |frames: u64| {

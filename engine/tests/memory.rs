@@ -70,7 +70,7 @@ fn stays_flat() {
 
     for store in [StoreMode::Stream, StoreMode::Ram] {
         let geometry = ModelGeometry::new(side).unwrap();
-        let backend = Box::new(Simulated::new(geometry, 0.05));
+        let backend = Box::new(Simulated::new(geometry, 0.05).unwrap());
         let setting = Setting { store, ..Setting::default() };
         let mut pipeline = pipeline(&folder, setting, frames as usize, backend);
         let (early, most) = run(&mut pipeline, frames);

@@ -25,7 +25,7 @@ struct Source {
 
 impl Source {
     fn new(size: Size) -> Self {
-        Self { pool: BufferPool::new(8, size.bytes()), size }
+        Self { pool: BufferPool::new(8, size.bytes()).unwrap(), size }
     }
 
     fn frame(&self, index: u64, bgr: impl Fn(usize, usize) -> [u8; 3]) -> OutputFrame {

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use super::{BatchLimit, LibraryError};
+use crate::frame::OutOfMemory;
 use crate::onnx::OnnxError;
 
 /// A backend could not be set up or could not run the network.
@@ -40,6 +41,9 @@ pub enum BackendError {
         /// What would work.
         possible: usize,
     },
+    /// No memory for a batch.
+    #[error(transparent)]
+    Memory(#[from] OutOfMemory),
     /// No usable runtime library.
     #[error(transparent)]
     Library(#[from] LibraryError),

@@ -196,11 +196,10 @@ impl Backend for OnnxRuntime {
                 possible: n,
             }),
             // The predictions arrive in memory of the runtime's own.
-            _ => Ok(HostBatch::new(
-                self.spec.geometry(),
-                capacity,
-                Predictions::Host(HostBuffer::zeroed(0)),
-            )),
+            _ => {
+                let none = Predictions::Host(HostBuffer::zeroed(0)?);
+                Ok(HostBatch::new(self.spec.geometry(), capacity, none)?)
+            }
         }
     }
 

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::{Backend, BackendError, BatchLimit};
 use crate::batch::{Completed, HostBatch, HostBuffer, InFlight, Predictions, Span};
-use crate::frame::ModelGeometry;
+use crate::frame::{ModelGeometry, OutOfMemory};
 
 /// Serialises batches like a device with one queue, each taking a fixed time per frame.
 ///
@@ -27,17 +27,21 @@ impl Simulated {
     const PREDICTIONS: usize = 8;
 
     /// A device that needs `ms_per_frame` milliseconds per frame (0 or more, finite).
-    pub fn new(geometry: ModelGeometry, ms_per_frame: f64) -> Self {
-        let predictions = (0..Self::PREDICTIONS).map(|k| pattern(geometry, k)).collect();
+    ///
+    /// # Errors
+    /// When there is no memory for the predictions.
+    pub fn new(geometry: ModelGeometry, ms_per_frame: f64) -> Result<Self, BackendError> {
+        let predictions =
+            (0..Self::PREDICTIONS).map(|k| pattern(geometry, k)).collect::<Result<_, _>>()?;
         let now = Instant::now();
-        Self { geometry, ms_per_frame, predictions, epoch: now, busy_until: now }
+        Ok(Self { geometry, ms_per_frame, predictions, epoch: now, busy_until: now })
     }
 }
 
 /// A soft colour gradient that moves with `k`.
-fn pattern(geometry: ModelGeometry, k: usize) -> HostBuffer {
+fn pattern(geometry: ModelGeometry, k: usize) -> Result<HostBuffer, OutOfMemory> {
     let side = geometry.side();
-    let mut floats = HostBuffer::zeroed(geometry.prediction_len());
+    let mut floats = HostBuffer::zeroed(geometry.prediction_len())?;
     for (channel, plane) in floats.chunks_exact_mut(side * side).enumerate() {
         for (y, row) in plane.chunks_exact_mut(side).enumerate() {
             for (x, value) in row.iter_mut().enumerate() {
@@ -46,7 +50,7 @@ fn pattern(geometry: ModelGeometry, k: usize) -> HostBuffer {
             }
         }
     }
-    floats
+    Ok(floats)
 }
 
 impl Backend for Simulated {
@@ -80,7 +84,7 @@ impl Backend for Simulated {
 
     fn allocate(&self, capacity: usize) -> Result<HostBatch, BackendError> {
         let predictions = Predictions::Table(Arc::clone(&self.predictions));
-        Ok(HostBatch::new(self.geometry, capacity, predictions))
+        Ok(HostBatch::new(self.geometry, capacity, predictions)?)
     }
 
     fn enqueue(&mut self, batch: HostBatch) -> Result<InFlight, BackendError> {

@@ -2,6 +2,8 @@
 
 use std::ops::{Deref, DerefMut};
 
+use crate::frame::OutOfMemory;
+
 /// Floats on the heap, aligned to a cache line so that no vector access straddles two.
 #[derive(Debug)]
 pub struct HostBuffer {
@@ -14,11 +16,18 @@ impl HostBuffer {
     const ALIGNMENT: usize = 64;
 
     /// `len` zeros.
-    pub fn zeroed(len: usize) -> Self {
+    ///
+    /// # Errors
+    /// [`OutOfMemory`] when the system refuses.
+    pub fn zeroed(len: usize) -> Result<Self, OutOfMemory> {
         let slack = Self::ALIGNMENT / size_of::<f32>();
-        let data = vec![0.0_f32; len + slack];
+        let padded = len.saturating_add(slack);
+        let mut data = Vec::new();
+        let refused = |_| OutOfMemory { count: 1, bytes: padded.saturating_mul(size_of::<f32>()) };
+        data.try_reserve_exact(padded).map_err(refused)?;
+        data.resize(padded, 0.0_f32);
         let start = data.as_ptr().align_offset(Self::ALIGNMENT).min(slack);
-        Self { data, start, len }
+        Ok(Self { data, start, len })
     }
 }
 
@@ -42,7 +51,7 @@ mod tests {
     #[test]
     fn starts_on_a_cache_line() {
         for len in [0, 1, 17, 8192] {
-            let buffer = HostBuffer::zeroed(len);
+            let buffer = HostBuffer::zeroed(len).unwrap();
             assert_eq!(buffer.len(), len);
             assert_eq!(buffer.as_ptr() as usize % 64, 0);
         }

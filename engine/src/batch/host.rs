@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use super::{AUDIO_LEN, HostBuffer};
 use crate::dataset::Sample;
-use crate::frame::ModelGeometry;
+use crate::frame::{ModelGeometry, OutOfMemory};
 
 /// From when to when something was done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -142,16 +142,23 @@ pub struct HostBatch {
 
 impl HostBatch {
     /// An empty batch for up to `capacity` frames whose predictions arrive in `predictions`.
-    pub fn new(geometry: ModelGeometry, capacity: usize, predictions: Predictions) -> Self {
-        Self {
+    ///
+    /// # Errors
+    /// [`OutOfMemory`] when the system refuses.
+    pub fn new(
+        geometry: ModelGeometry,
+        capacity: usize,
+        predictions: Predictions,
+    ) -> Result<Self, OutOfMemory> {
+        Ok(Self {
             geometry,
             capacity,
             samples: Vec::with_capacity(capacity),
-            image: HostBuffer::zeroed(capacity * geometry.image_len()),
-            audio: HostBuffer::zeroed(capacity * AUDIO_LEN),
+            image: HostBuffer::zeroed(capacity * geometry.image_len())?,
+            audio: HostBuffer::zeroed(capacity * AUDIO_LEN)?,
             predictions,
             trace: BatchTrace::new(Instant::now()),
-        }
+        })
     }
 
     /// Number of frames in the batch.

@@ -198,6 +198,10 @@ pub enum DatasetError {
         source: std::collections::TryReserveError,
     },
 
+    /// The system has not the memory for a stream's buffers.
+    #[error(transparent)]
+    Buffers(#[from] crate::frame::OutOfMemory),
+
     /// A setting was given a name that does not exist.
     #[error("unknown {setting} {found:?}; expected {expected}")]
     UnknownName {

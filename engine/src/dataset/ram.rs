@@ -12,6 +12,7 @@ use super::package::Package;
 use super::reader::{TrackFiles, TrackSource};
 use super::tracks::PerTrack;
 use super::video::VideoReader;
+use crate::frame::zeroed;
 
 /// Every frame of every track; immutable once made.
 pub(super) struct Preloaded {
@@ -27,11 +28,7 @@ struct Plane {
 impl Plane {
     /// Black frames. The budget is the user's word, so the system may well refuse.
     fn zeroed(frame_bytes: usize, frames: usize) -> Result<Self, TryReserveError> {
-        let bytes = frame_bytes.saturating_mul(frames);
-        let mut data = Vec::new();
-        data.try_reserve_exact(bytes)?;
-        data.resize(bytes, 0);
-        Ok(Self { frame_bytes, data })
+        Ok(Self { frame_bytes, data: zeroed(frame_bytes.saturating_mul(frames))? })
     }
 
     fn frame(&self, frame: usize) -> &[u8] {

@@ -70,7 +70,8 @@ impl Stream {
         let in_flight = in_flight.max(1);
         let window = window.unwrap_or_else(|| best_window(package, count, in_flight));
         let buffers = in_flight + window.max(AHEAD) + SPARE;
-        let pools = package.tracks().map(|source| BufferPool::new(buffers, source.size.bytes()));
+        let pools =
+            package.tracks().try_map(|source| BufferPool::new(buffers, source.size.bytes()))?;
         // Frames that are decoded once need no comparison, and an image file is its own proof.
         let verify = package.form() == Form::Videos && count > frames as u64;
         let (sender, samples) = bounded(buffers + 1);
@@ -80,7 +81,7 @@ impl Stream {
                 let reader = Reader::open(source, frames)?;
                 let path = source.first_file();
                 let seen = verify.then(|| Vec::with_capacity(frames));
-                Ok(TrackDecoder { reader, path, seen, position: 0 })
+                Ok::<_, DatasetError>(TrackDecoder { reader, path, seen, position: 0 })
             })?,
             pools: pools.clone(),
             samples: sender,

@@ -4,4 +4,5 @@ mod geometry;
 mod pool;
 
 pub use geometry::{ModelGeometry, Rect, Size};
-pub use pool::{BufferPool, Closed, OutputFrame, PooledBuffer};
+pub(crate) use pool::zeroed;
+pub use pool::{BufferPool, Closed, OutOfMemory, OutputFrame, PooledBuffer};

@@ -1,6 +1,8 @@
 //! A fixed number of recycled byte buffers.
 
+use std::collections::TryReserveError;
 use std::fmt;
+use std::hint::black_box;
 use std::ops::{Deref, DerefMut};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -12,6 +14,29 @@ use super::Size;
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 #[error("the buffer pool was closed")]
 pub struct Closed;
+
+/// The system has not the memory for a buffer.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+#[error(
+    "{count} buffers of {bytes} bytes cannot be allocated; use a smaller --batch or smaller frames"
+)]
+pub struct OutOfMemory {
+    /// How many buffers were wanted.
+    pub count: usize,
+    /// Bytes in each.
+    pub bytes: usize,
+}
+
+/// `bytes` zeros that the system backs with memory when they are first written.
+pub(crate) fn zeroed(bytes: usize) -> Result<Vec<u8>, TryReserveError> {
+    // Only a vector that is made of zeros gets untouched memory, and only a reservation can fail
+    // without ending the process. So one is made on trial first; the optimiser would drop it if
+    // nobody looked at it.
+    let mut trial = Vec::<u8>::new();
+    trial.try_reserve_exact(bytes)?;
+    drop(black_box(trial));
+    Ok(vec![0; bytes])
+}
 
 /// A fixed number of byte buffers of one size.
 ///
@@ -35,15 +60,19 @@ struct Shared {
 impl BufferPool {
     /// A pool of `count` zeroed buffers of `bytes` bytes. The operating system backs a buffer with
     /// memory when it is first written.
-    pub fn new(count: usize, bytes: usize) -> Self {
+    ///
+    /// # Errors
+    /// [`OutOfMemory`] when the system refuses.
+    pub fn new(count: usize, bytes: usize) -> Result<Self, OutOfMemory> {
         let (home, empty) = bounded(count);
         for _ in 0..count {
+            let data = zeroed(bytes).map_err(|_| OutOfMemory { count, bytes })?;
             // Room for exactly `count` buffers was just made and the receiver is alive.
-            let sent = home.try_send(vec![0; bytes].into_boxed_slice());
+            let sent = home.try_send(data.into_boxed_slice());
             debug_assert!(sent.is_ok());
         }
         let (open, closed) = bounded(0);
-        Self {
+        Ok(Self {
             shared: Arc::new(Shared {
                 empty,
                 home,
@@ -52,7 +81,7 @@ impl BufferPool {
                 count,
                 bytes,
             }),
-        }
+        })
     }
 
     /// Number of buffers, in use or not.
@@ -159,7 +188,7 @@ mod tests {
 
     #[test]
     fn dropping_returns_the_same_memory() {
-        let pool = BufferPool::new(1, 8);
+        let pool = BufferPool::new(1, 8).unwrap();
         let mut first = pool.take().unwrap();
         first[3] = 7;
         let address = first.as_ptr();
@@ -172,7 +201,7 @@ mod tests {
 
     #[test]
     fn closing_wakes_a_waiter() {
-        let pool = BufferPool::new(1, 8);
+        let pool = BufferPool::new(1, 8).unwrap();
         let held = pool.take().unwrap();
         std::thread::scope(|scope| {
             let waiter = scope.spawn(|| pool.take().map(drop));
@@ -183,8 +212,14 @@ mod tests {
     }
 
     #[test]
+    fn memory_that_cannot_be_had_is_an_error() {
+        let refused = BufferPool::new(2, usize::MAX / 4).err();
+        assert_eq!(refused, Some(OutOfMemory { count: 2, bytes: usize::MAX / 4 }));
+    }
+
+    #[test]
     fn buffers_outlive_their_pool() {
-        let pool = BufferPool::new(2, 4);
+        let pool = BufferPool::new(2, 4).unwrap();
         let mut held = pool.take().unwrap();
         drop(pool);
         held.fill(9);

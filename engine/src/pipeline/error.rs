@@ -3,7 +3,7 @@
 use crate::backend::BackendError;
 use crate::composite::CompositeError;
 use crate::dataset::DatasetError;
-use crate::frame::Closed;
+use crate::frame::{Closed, OutOfMemory};
 use crate::sink::SinkError;
 
 /// Why a pipeline could not be set up or a run did not finish.
@@ -25,6 +25,9 @@ pub enum PipelineError {
     /// The pool of output buffers was closed while a stage waited for one.
     #[error("the run was shut down while it waited for an output buffer")]
     Closed(#[from] Closed),
+    /// No memory for the buffers.
+    #[error(transparent)]
+    Memory(#[from] OutOfMemory),
     /// A number is out of range.
     #[error("{name} is {found}; expected 1 to {max}")]
     Range {

@@ -142,7 +142,7 @@ impl Pipeline {
         frames: &[OutputFrame],
     ) -> Result<f64, PipelineError> {
         // Buffers keep their pixels when they return, so each is filled once.
-        let pool = BufferPool::new(self.options.sink_depth + 2, self.stages.frame.bytes());
+        let pool = BufferPool::new(self.options.sink_depth + 2, self.stages.frame.bytes())?;
         let mut held: Vec<_> = (0..pool.count()).map(|_| pool.take()).collect::<Result<_, _>>()?;
         for (buffer, frame) in held.iter_mut().zip(frames.iter().cycle()) {
             buffer.copy_from_slice(&frame.pixels);

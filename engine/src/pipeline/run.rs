@@ -123,7 +123,7 @@ impl Pipeline {
         let slots = (0..batch).map(|_| Slot::new(stages.compositor.scratch())).collect();
         // Frames of a streamed store bring their own output buffer.
         let pooled = if stages.store.in_ram() { Self::frames_downstream(options) } else { 0 };
-        let outputs = BufferPool::new(pooled, stages.frame.bytes());
+        let outputs = BufferPool::new(pooled, stages.frame.bytes())?;
         Ok(Self { stages, options, workers, batches, slots, outputs })
     }
 

@@ -174,7 +174,7 @@ mod tests {
         let log = Arc::new(Mutex::new(Vec::new()));
         let saver = || Notes { log: Arc::clone(&log), fails_at, panics_at };
         let sink = BackgroundSink::new((0..savers).map(|_| saver()).collect(), 1, None).unwrap();
-        Bench { pool: BufferPool::new(4, 3), log, sink }
+        Bench { pool: BufferPool::new(4, 3).unwrap(), log, sink }
     }
 
     impl Bench {

@@ -198,7 +198,8 @@ impl Backend for Exact {
     }
 
     fn allocate(&self, capacity: usize) -> Result<HostBatch, BackendError> {
-        Ok(HostBatch::new(geometry(), capacity, Predictions::Host(HostBuffer::zeroed(0))))
+        let none = Predictions::Host(HostBuffer::zeroed(0)?);
+        Ok(HostBatch::new(geometry(), capacity, none)?)
     }
 
     fn enqueue(&mut self, batch: HostBatch) -> Result<InFlight, BackendError> {
@@ -212,7 +213,7 @@ impl Backend for Exact {
         let start = Instant::now();
         let batch = in_flight.batch();
         let frames = batch.len();
-        let mut floats = HostBuffer::zeroed(frames * geometry().prediction_len());
+        let mut floats = HostBuffer::zeroed(frames * geometry().prediction_len())?;
         let images = batch.image(frames).chunks(geometry().image_len());
         let windows = batch.audio(frames).chunks(engine::batch::AUDIO_LEN);
         let targets = floats.chunks_mut(geometry().prediction_len());
