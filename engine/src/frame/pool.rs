@@ -17,9 +17,7 @@ pub struct Closed;
 
 /// The system has not the memory for a buffer.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
-#[error(
-    "{count} buffers of {bytes} bytes cannot be allocated; use a smaller --batch or smaller frames"
-)]
+#[error("cannot allocate {count} x {bytes} bytes; use a smaller --batch or smaller frames")]
 pub struct OutOfMemory {
     /// How many buffers were wanted.
     pub count: usize,
