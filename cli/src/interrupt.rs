@@ -2,6 +2,7 @@
 
 use std::sync::OnceLock;
 
+use crate::output::note;
 use engine::pipeline::CancelToken;
 
 /// A token that the first Ctrl-C cancels; the second one ends the program at once.
@@ -15,14 +16,10 @@ pub(crate) fn token() -> &'static CancelToken {
                 std::process::exit(i32::from(crate::INTERRUPTED));
             }
             cancelled.cancel();
-            eprintln!(
-                "\ninterrupted: finishing the frames in flight (Ctrl-C again to stop at once)"
-            );
+            note!("\ninterrupted: finishing the frames in flight (Ctrl-C again to stop at once)");
         });
         if let Err(error) = installed {
-            eprintln!(
-                "warning: Ctrl-C will stop at once, its handler cannot be installed: {error}"
-            );
+            note!("warning: Ctrl-C will stop at once, its handler cannot be installed: {error}");
         }
         token
     })

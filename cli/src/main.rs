@@ -18,6 +18,7 @@ use clap::Parser;
 use engine::sample::SampleError;
 
 use args::{Cli, Command};
+use output::note;
 
 /// Exit status after Ctrl-C, as shells report it.
 const INTERRUPTED: u8 = 130;
@@ -52,12 +53,12 @@ fn main() -> ExitCode {
 
 /// One line for the error, one for each cause that adds something.
 fn report(error: &anyhow::Error) {
-    eprintln!("error: {error}");
+    note!("error: {error}");
     let mut said = error.to_string();
     for cause in error.chain().skip(1) {
         let text = cause.to_string();
         if !said.contains(&text) {
-            eprintln!("  cause: {text}");
+            note!("  cause: {text}");
         }
         said = text;
     }

@@ -3,6 +3,7 @@
 use std::io::IsTerminal;
 use std::time::{Duration, Instant};
 
+use crate::output::note;
 use engine::dataset::DatasetError;
 use engine::frame::OutputFrame;
 use engine::sink::{Sink, SinkError};
@@ -43,7 +44,7 @@ impl Progress {
         if self.plain && self.said.elapsed() >= LINE_EVERY {
             self.said = Instant::now();
             let total = self.bar.length().unwrap_or(done);
-            eprintln!("{}: {done}/{total}", self.what);
+            note!("{}: {done}/{total}", self.what);
         }
     }
 

@@ -7,6 +7,7 @@ use engine::sink::{ContactSheetSink, Sink, SinkOptions};
 use crate::Outcome;
 use crate::args::RenderArgs;
 use crate::interrupt;
+use crate::output::note;
 use crate::progress::{Progress, ProgressSink};
 use crate::setup::{self, FrameCount, Prepared, SINK_QUEUE};
 
@@ -36,7 +37,7 @@ pub(crate) fn run(args: &RenderArgs) -> Result<Outcome> {
         trace: false,
     };
     if !args.quiet {
-        eprintln!("threads     {}", setup::budget(&stages, options.workers, encoders));
+        note!("threads     {}", setup::budget(&stages, options.workers, encoders));
     }
     let frame = stages.frame;
     let mut pipeline = Pipeline::new(stages, options)?;
@@ -58,7 +59,7 @@ pub(crate) fn run(args: &RenderArgs) -> Result<Outcome> {
 }
 
 fn summarise(args: &RenderArgs, report: &RunReport, asked: u64) {
-    eprintln!(
+    note!(
         "rendered    {} of {asked} frames in {:.2} s: {:.2} frames/s, {:.2} x real time; busiest: {}",
         report.frames,
         report.wall().as_secs_f64(),
@@ -66,8 +67,8 @@ fn summarise(args: &RenderArgs, report: &RunReport, asked: u64) {
         report.fps() / 25.0,
         report.busy.longest().0,
     );
-    eprintln!("written to  {}", args.output);
+    note!("written to  {}", args.output);
     if let Some(sheet) = &args.contact_sheet {
-        eprintln!("            {}", sheet.display());
+        note!("            {}", sheet.display());
     }
 }

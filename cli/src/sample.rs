@@ -9,6 +9,7 @@ use engine::sample::{Batch, Form, NetworkKind, SampleOptions, is_current, write_
 use engine::sink::ImageFormat;
 
 use crate::args::{NetworkChoice, SampleArgs};
+use crate::output::note;
 use crate::progress::Progress;
 use crate::{Outcome, bench, interrupt};
 
@@ -30,8 +31,8 @@ pub(crate) fn run(args: &SampleArgs) -> Result<Outcome> {
         rects: args.rects.clone(),
     };
     write(&args.folder, &options)?;
-    eprintln!("wrote {}: {} frames of {}", args.folder.display(), args.frames, args.size);
-    eprintln!("next: engine-cli render {} -o frames", args.folder.display());
+    note!("wrote {}: {} frames of {}", args.folder.display(), args.frames, args.size);
+    note!("next: engine-cli render {} -o frames", args.folder.display());
     Ok(Outcome::Done)
 }
 
@@ -49,9 +50,9 @@ pub(crate) fn cached() -> Result<PathBuf> {
     let form = if options.form == Form::Videos { "videos" } else { "images" };
     let folder = bench::cache_folder()?.join(format!("sample-{form}"));
     if is_current(&folder, &options) {
-        eprintln!("no --package: using the sample package in {}", folder.display());
+        note!("no --package: using the sample package in {}", folder.display());
     } else {
-        eprintln!("no --package: writing a sample package to {}", folder.display());
+        note!("no --package: writing a sample package to {}", folder.display());
         write(&folder, &options)?;
     }
     Ok(folder)

@@ -17,6 +17,7 @@ use engine::onnx::Model;
 use engine::pipeline::{Stages, ThreadBudget, cores};
 
 use crate::args::{BackendArgs, BackendChoice, FrameArgs, Workers};
+use crate::output::note;
 use crate::progress::with_preload_bar;
 
 /// Frames that wait for an encoder before the pipeline does.
@@ -58,7 +59,7 @@ pub(crate) fn prepare(
 ) -> Result<Prepared> {
     let say = |line: String| {
         if !quiet {
-            eprintln!("{line}");
+            note!("{line}");
         }
     };
     if !root.is_dir() {

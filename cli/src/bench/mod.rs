@@ -18,6 +18,7 @@ use crate::args::BenchArgs;
 use crate::interrupt;
 use crate::machine::Machine;
 use crate::output;
+use crate::output::note;
 use crate::setup::{self, FrameCount, Prepared};
 use measure::{Bench, Setting};
 use report::Report;
@@ -65,7 +66,7 @@ fn measure_all(
     args: &BenchArgs,
 ) -> Result<Outcome> {
     for &setting in settings {
-        eprintln!("running     {setting}: {}", bench.budget(setting));
+        note!("running     {setting}: {}", bench.budget(setting));
         let Some(run) = bench.measure(setting)? else { return Ok(Outcome::Interrupted) };
         report.push(run);
         export::write(report, args)?;
@@ -81,7 +82,7 @@ fn print(report: &Report, args: &BenchArgs) -> Result<()> {
     let lines = [table::terminal(report)].into_iter().chain(advice::lines(report));
     let text = lines.collect::<Vec<_>>().join("\n");
     match args.sink {
-        SinkTarget::RawStdout => eprintln!("{text}"),
+        SinkTarget::RawStdout => note!("{text}"),
         _ => output::line(text)?,
     }
     Ok(())

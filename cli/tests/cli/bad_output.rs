@@ -151,3 +151,24 @@ fn files_for_results_are_tried_before_anything_runs() {
     assert_eq!(work.names("folder"), [""; 0]);
     assert_eq!(work.names("."), ["folder", "pkg"]);
 }
+
+#[test]
+fn links_are_followed_and_devices_are_not_replaced() {
+    let work = Workplace::new();
+    work.write("real.json", "old");
+    std::os::unix::fs::symlink("real.json", work.path("link.json")).unwrap();
+    std::os::unix::fs::symlink("nowhere", work.path("dangling")).unwrap();
+    let bench = |file: &str| {
+        let args = ["bench", "--package", "pkg", "--frames", "2", "--json", file];
+        work.run(&[&args[..], &SIMULATED[..]].concat())
+    };
+    bench("link.json").assert_ok();
+    assert!(work.path("link.json").is_symlink());
+    assert!(std::fs::read_to_string(work.path("real.json")).unwrap().contains("\"schema\": 1"));
+    bench("dangling").assert_refused(&["dangling: is no regular file"]);
+    bench("/dev/null").assert_refused(&["/dev/null: is no regular file"]);
+    work.assert_render_refused(
+        &["--contact-sheet", "/dev/full"],
+        &["/dev/full is no regular file", "expected the path of a file"],
+    );
+}

@@ -65,6 +65,11 @@ fn a_sample_replaces_samples_and_nothing_else() {
     assert_eq!(fs::read(work.path("pkg/diary.txt")).unwrap(), b"mine");
     assert_eq!(contents(&work, "pkg").len(), seed_9.len() + 1);
 
+    fs::remove_file(work.path("pkg/diary.txt")).unwrap();
+    work.write("pkg/checkpoint/mine.onnx", "mine");
+    sample(&work, "pkg", &[]).assert_refused(&["pkg exists", "mine.onnx"]);
+    fs::remove_file(work.path("pkg/checkpoint/mine.onnx")).unwrap();
+
     fs::create_dir(work.path("photos")).unwrap();
     work.write("photos/1.jpg", "mine");
     sample(&work, "photos", &[]).assert_refused(&["photos exists", "1.jpg"]);

@@ -127,23 +127,42 @@ fn refuse_other_contents(dir: &Path) -> Result<(), SampleError> {
     if !dir.is_dir() {
         return occupied("a file of that name".into());
     }
-    let mut names = Vec::new();
-    for entry in fs::read_dir(dir).map_err(SampleError::write(dir))? {
-        let entry = entry.map_err(SampleError::write(dir))?;
-        names.push(entry.file_name().to_string_lossy().into_owned());
-    }
-    names.sort();
     let manifest = fs::read(dir.join(MANIFEST)).unwrap_or_default();
     let manifest: Value = serde_json::from_slice(&manifest).unwrap_or_default();
-    let ours = |name: &str| {
+    let is_sample = manifest.get("sample").is_some();
+    let top = |name: &str| {
         matches!(name, MANIFEST | FEATURES | "cache" | "checkpoint" | "full_body_img")
             || name.ends_with("_video.mp4")
     };
-    let is_sample = manifest.get("sample").is_some();
-    match names.into_iter().find(|name| !is_sample || !ours(name)) {
-        Some(name) => occupied(name),
-        None => Ok(()),
+    let cache = |name: &str| {
+        matches!(name, "crop_rectangles.json" | "model_inputs")
+            || name.starts_with("crops_")
+            || name.starts_with("rois_")
+    };
+    let checkpoint = |name: &str| name == "model_best.onnx";
+    let foreign = match foreign(dir, &|name| is_sample && top(name))? {
+        None => foreign(&dir.join("cache"), &cache)?,
+        found => found,
+    };
+    let foreign = match foreign {
+        None => self::foreign(&dir.join("checkpoint"), &checkpoint)?,
+        found => found,
+    };
+    foreign.map_or(Ok(()), occupied)
+}
+
+/// The first name in `folder` that is not one of `ours`; none where there is no such folder.
+fn foreign(folder: &Path, ours: &dyn Fn(&str) -> bool) -> Result<Option<String>, SampleError> {
+    if !folder.is_dir() {
+        return Ok(None);
     }
+    let mut names = Vec::new();
+    for entry in fs::read_dir(folder).map_err(SampleError::write(folder))? {
+        let entry = entry.map_err(SampleError::write(folder))?;
+        names.push(entry.file_name().to_string_lossy().into_owned());
+    }
+    names.sort();
+    Ok(names.into_iter().find(|name| !ours(name)))
 }
 
 /// Everything that is decided before anything is written.

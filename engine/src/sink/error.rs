@@ -40,6 +40,12 @@ pub enum SinkError {
         /// The folder that was asked for.
         path: PathBuf,
     },
+    /// A device, a pipe or a dangling link is where the output file should be.
+    #[error("{} is no regular file: expected the path of a file to write", path.display())]
+    NotRegular {
+        /// The file that was asked for.
+        path: PathBuf,
+    },
     /// A folder is where the output file should be.
     #[error("{} is a folder: expected the path of a file to write", path.display())]
     NotAFile {

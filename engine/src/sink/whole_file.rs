@@ -22,8 +22,17 @@ pub(super) struct WholeFile {
 }
 
 impl WholeFile {
-    /// Begins the file `path` in a folder that exists.
+    /// Begins the file `path` in a folder that exists. A link is followed; what is there and no
+    /// regular file, such as a device, is not replaced.
     pub(super) fn create(path: &Path) -> Result<Self, SinkError> {
+        let failed = |source| SinkError::CreateFile { path: path.to_owned(), source };
+        let target = match path.symlink_metadata() {
+            Err(_) => path.to_owned(),
+            Ok(_) if path.is_file() => path.canonicalize().map_err(failed)?,
+            Ok(_) if path.is_dir() => return Err(SinkError::NotAFile { path: path.to_owned() }),
+            Ok(_) => return Err(SinkError::NotRegular { path: path.to_owned() }),
+        };
+        let path = target.as_path();
         let folder = match path.parent() {
             Some(parent) if !parent.as_os_str().is_empty() => parent,
             _ => Path::new("."),
