@@ -167,7 +167,8 @@ fn open_backend(root: &Path, args: &BackendArgs, model: Option<&Path>) -> Result
                     return Err(error.into());
                 }
                 bail!(
-                    "{}: the package has no network (checkpoint/model_best.onnx); name one with --model",
+                    "{}: the package has no network (what onnx.file in package_info.json names, else \
+                     checkpoint/model_best.onnx); name one with --model",
                     root.display()
                 );
             };

@@ -88,7 +88,7 @@ impl<'a> Bench<'a> {
         if cancel.is_cancelled() {
             return Ok(None);
         }
-        let rates = self.stage_rates(pipeline)?;
+        let Some(rates) = self.stage_rates(pipeline)? else { return Ok(None) };
 
         let frames = self.args.frames;
         let mut repeats = Vec::new();
@@ -107,12 +107,13 @@ impl<'a> Bench<'a> {
     }
 
     /// Measures the stages; the sink's files go to a temporary folder beside the real ones.
-    fn stage_rates(&self, pipeline: &mut Pipeline) -> Result<StageRates> {
+    fn stage_rates(&self, pipeline: &mut Pipeline) -> Result<Option<StageRates>> {
+        let cancel = interrupt::token();
         let Some((target, folder)) = trial(&self.args.sink)? else {
-            return Ok(pipeline.measure_stages(None)?);
+            return Ok(pipeline.measure_stages(None, cancel)?);
         };
         let sink = target.open(self.sink_options(pipeline, 0, None))?;
-        let rates = pipeline.measure_stages(Some(sink))?;
+        let rates = pipeline.measure_stages(Some(sink), cancel)?;
         drop(folder);
         Ok(rates)
     }

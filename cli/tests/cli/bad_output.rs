@@ -172,3 +172,13 @@ fn links_are_followed_and_devices_are_not_replaced() {
         &["/dev/full is no regular file", "expected the path of a file"],
     );
 }
+
+#[test]
+fn remarks_that_nobody_can_take_stop_nothing() {
+    let work = Workplace::new();
+    let full = fs::File::options().write(true).open("/dev/full").unwrap();
+    let args = [&["render", "pkg", "-o", "out"], &SIMULATED[..]].concat();
+    let status = work.command(&args).stderr(full).status().unwrap();
+    assert!(status.success(), "{status}");
+    assert_eq!(work.names("out").len(), 6);
+}

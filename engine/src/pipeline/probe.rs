@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::run::CompositeStage;
-use super::{Pipeline, PipelineError};
+use super::{CancelToken, Pipeline, PipelineError};
 use crate::batch::HostBatch;
 use crate::frame::{BufferPool, OutputFrame};
 use crate::sink::Sink;
@@ -49,14 +49,16 @@ const DECODE_AT_MOST: Duration = Duration::from_millis(1500);
 const FRAMES: u64 = 60;
 
 impl Pipeline {
-    /// Measures each stage alone. `sink` takes a few dozen real frames and is finished.
+    /// Measures each stage alone. `sink` takes a few dozen real frames and is finished. `None` when
+    /// cancelled, which is looked at between batches.
     ///
     /// # Errors
     /// As [`run`](Self::run).
     pub fn measure_stages(
         &mut self,
         sink: Option<Box<dyn Sink>>,
-    ) -> Result<StageRates, PipelineError> {
+        cancel: &CancelToken,
+    ) -> Result<Option<StageRates>, PipelineError> {
         self.restock()?;
         let batch_size = self.options.batch;
         let decode = match self.stages.store.in_ram() {
@@ -74,7 +76,7 @@ impl Pipeline {
             None => {
                 let backend = &mut self.stages.backend;
                 let mut rounds = Rounds::new(batch_size, 3 * AT_LEAST);
-                while rounds.more() {
+                while rounds.more() && !cancel.is_cancelled() {
                     let in_flight = backend.enqueue(completed.into_batch())?;
                     completed = backend.wait(in_flight)?;
                 }
@@ -87,7 +89,7 @@ impl Pipeline {
         // The first round gives every slot its buffer, in both kinds of store.
         workers.install(|| stage.run(&mut completed, slots))?;
         let mut rounds = Rounds::new(batch_size, AT_LEAST);
-        while rounds.more() {
+        while rounds.more() && !cancel.is_cancelled() {
             workers.install(|| stage.paste(&mut completed, slots));
         }
         let composite = rounds.rate();
@@ -100,7 +102,8 @@ impl Pipeline {
         batch.clear();
         self.batches.push(batch);
         let save = sink.map(|sink| self.save_rate(sink, &frames)).transpose()?;
-        Ok(StageRates { decode, assemble, infer, composite, save })
+        let rates = StageRates { decode, assemble, infer, composite, save };
+        Ok((!cancel.is_cancelled()).then_some(rates))
     }
 
     /// Over there and back again, as far as that goes in the time there is.
@@ -182,6 +185,7 @@ impl Rounds {
         let mut times: Vec<f64> =
             self.marks.windows(2).skip(1).map(|pair| (pair[1] - pair[0]).as_secs_f64()).collect();
         times.sort_by(f64::total_cmp);
-        self.frames as f64 / times[times.len() / 2]
+        // Cancelled before a round was whole, there is nothing to say.
+        times.get(times.len() / 2).map_or(f64::NAN, |time| self.frames as f64 / time)
     }
 }
