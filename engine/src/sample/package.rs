@@ -140,19 +140,17 @@ fn refuse_other_contents(dir: &Path) -> Result<(), SampleError> {
             || name.starts_with("rois_")
     };
     let checkpoint = |name: &str| name == "model_best.onnx";
-    let foreign = match foreign(dir, &|name| is_sample && top(name))? {
-        None => foreign(&dir.join("cache"), &cache)?,
-        found => found,
-    };
-    let foreign = match foreign {
-        None => self::foreign(&dir.join("checkpoint"), &checkpoint)?,
-        found => found,
-    };
-    foreign.map_or(Ok(()), occupied)
+    let top = |name: &str| is_sample && top(name);
+    let found = [
+        foreign(dir, top)?,
+        foreign(&dir.join("cache"), cache)?,
+        foreign(&dir.join("checkpoint"), checkpoint)?,
+    ];
+    found.into_iter().flatten().next().map_or(Ok(()), occupied)
 }
 
 /// The first name in `folder` that is not one of `ours`; none where there is no such folder.
-fn foreign(folder: &Path, ours: &dyn Fn(&str) -> bool) -> Result<Option<String>, SampleError> {
+fn foreign(folder: &Path, ours: impl Fn(&str) -> bool) -> Result<Option<String>, SampleError> {
     if !folder.is_dir() {
         return Ok(None);
     }
