@@ -54,6 +54,28 @@ impl Flavour {
         }
     }
 
+    /// Version of the headers that this program's shim was compiled against; `None` where it has no
+    /// shim for the flavour.
+    pub fn headers(self) -> Option<Version> {
+        #[cfg(feature = "tensorrt")]
+        {
+            let version = Version::from(crate::ffi::bridge::header_version(self.raw()));
+            (version != Version::default()).then_some(version)
+        }
+        #[cfg(not(feature = "tensorrt"))]
+        None
+    }
+
+    /// The shim's number for it.
+    #[cfg(feature = "tensorrt")]
+    pub(crate) const fn raw(self) -> u8 {
+        match self {
+            Self::Rtx => 1,
+            Self::V11 => 11,
+            Self::V10 => 10,
+        }
+    }
+
     /// What NVIDIA calls it.
     pub const fn title(self) -> &'static str {
         match self {
@@ -101,6 +123,14 @@ pub struct Version {
     pub patch: u32,
     /// Changes with every release of the library; 0 where unknown.
     pub build: u32,
+}
+
+#[cfg(feature = "tensorrt")]
+impl From<crate::ffi::bridge::Version> for Version {
+    fn from(version: crate::ffi::bridge::Version) -> Self {
+        let crate::ffi::bridge::Version { major, minor, patch, build } = version;
+        Self { major, minor, patch, build }
+    }
 }
 
 impl fmt::Display for Version {
