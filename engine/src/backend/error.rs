@@ -30,7 +30,7 @@ pub enum BackendError {
         source: Box<dyn std::error::Error + Send + Sync>,
     },
     /// The network takes another number of frames at a time.
-    #[error("{}: the model's batch is {limit}, --batch is {batch}; use --batch {possible} or export the model again with a dynamic batch dimension", path.display())]
+    #[error("{}: the model's batch is {limit}, --batch is {batch}; use --batch {possible} or {}", path.display(), remedy(*.limit))]
     Batch {
         /// The model file.
         path: PathBuf,
@@ -63,4 +63,11 @@ pub enum BackendError {
         /// What was expected.
         expected: Vec<i64>,
     },
+}
+
+fn remedy(limit: BatchLimit) -> &'static str {
+    match limit {
+        BatchLimit::UpTo(_) => "convert the model again with a larger --batch",
+        _ => "export the model again with a dynamic batch dimension",
+    }
 }
