@@ -1,0 +1,16 @@
+//! Compiles the stand-ins to shared objects, which tests load as they would NVIDIA's.
+
+#[path = "build/control.rs"]
+mod control;
+#[path = "build/cuda.rs"]
+mod cuda;
+#[path = "build/shared_object.rs"]
+mod shared_object;
+#[path = "build/tensorrt.rs"]
+mod tensorrt;
+
+fn main() {
+    control::build();
+    cuda::build();
+    tensorrt::build();
+}

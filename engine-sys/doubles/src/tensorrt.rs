@@ -1,0 +1,1 @@
+//! The TensorRT libraries and their ONNX parsers.
