@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 
 use super::{BatchLimit, LibraryError};
+#[cfg(feature = "cuda")]
+use crate::cuda::CudaError;
 use crate::frame::OutOfMemory;
 use crate::onnx::OnnxError;
 
@@ -47,6 +49,31 @@ pub enum BackendError {
     /// No usable runtime library.
     #[error(transparent)]
     Library(#[from] LibraryError),
+    /// The GPU or its driver.
+    #[cfg(feature = "cuda")]
+    #[error(transparent)]
+    Cuda(#[from] CudaError),
+    /// TensorRT.
+    #[cfg(feature = "tensorrt")]
+    #[error(transparent)]
+    TensorRt(#[from] engine_sys::Error),
+    /// An engine file cannot be read.
+    #[cfg(feature = "tensorrt")]
+    #[error("{}: cannot be read", path.display())]
+    Read {
+        /// The engine.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The backend was used in a way that it does not offer.
+    #[error("{attempt}, but {state}")]
+    Misused {
+        /// What was asked.
+        attempt: &'static str,
+        /// Why it cannot be.
+        state: &'static str,
+    },
     /// The runtime failed while working.
     #[error("ONNX Runtime failed {attempt}")]
     Run {
