@@ -51,6 +51,13 @@ nvinfer1::ICudaEngine* Runtime::deserializeCudaEngine(
     }
     std::string why = "there are no bytes";
     auto plan = blob == nullptr ? std::nullopt : Plan::parse(blob, size, why);
+    for (std::size_t at = 0; plan && at < plan->tensors.size(); ++at) {
+        nvinfer1::DataType type{};
+        if (!type_named(plan->tensors[at].type, type)) {
+            why = "unknown type " + plan->tensors[at].type;
+            plan.reset();
+        }
+    }
     if (!plan) {
         log(mLogger, Severity::kERROR,
             "IRuntime::deserializeCudaEngine: Error Code 1: Serialization (Serialization assertion "
@@ -103,7 +110,11 @@ nvinfer1::TensorIOMode Engine::getTensorIOMode(char const* name) const noexcept 
 
 nvinfer1::DataType Engine::getTensorDataType(char const* name) const noexcept {
     PlanTensor const* const tensor = find(name);
-    return tensor == nullptr ? nvinfer1::DataType::kFLOAT : type_named(tensor->type);
+    auto type = nvinfer1::DataType::kFLOAT;
+    if (tensor != nullptr) {
+        type_named(tensor->type, type);
+    }
+    return type;
 }
 
 nvinfer1::TensorLocation Engine::getTensorLocation(char const*) const noexcept {

@@ -1,7 +1,7 @@
 // Helpers shared by the builder's and the runtime's objects.
 #pragma once
 
-#include "common.h"
+#include "nvcommon/common.h"
 #include "plan.h"
 
 #include <string>
@@ -15,9 +15,9 @@ nvinfer1::Dims dims_of(Shape const& shape);
 // What TensorRT answers where there is no shape.
 nvinfer1::Dims no_dims();
 
-// "f32"; nullptr for a type that the fake has no tensors of.
+// "f32"; nullptr, or false, for a type that the fake has no tensors of.
 char const* name_of(nvinfer1::DataType type);
-nvinfer1::DataType type_named(std::string const& name);
+bool type_named(std::string const& name, nvinfer1::DataType& type);
 
 class HostMemory final : public nvinfer1::IHostMemory, public nvinfer1::apiv::StubVHostMemory {
 public:

@@ -1,6 +1,6 @@
 // The fake ONNX parser: an input for each input of the graph, a layer for each node.
 
-#include "nvinfer/common.h"
+#include "nvcommon/common.h"
 #include "onnx.h"
 #include "parser_stubs.h"
 

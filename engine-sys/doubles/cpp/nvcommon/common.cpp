@@ -1,4 +1,4 @@
-#include "common.h"
+#include "nvcommon/common.h"
 
 #include <cstdio>
 #include <cstdlib>
@@ -33,7 +33,7 @@ void misuse(char const* format, ...) {
 }
 
 void unsupported(char const* method) {
-    misuse("%s is not part of the fake: give it a body in cpp/nvinfer", method);
+    misuse("%s is not part of the fake: give it a body there", method);
 }
 
 void log(Logger& logger, Severity severity, char const* format, ...) {
