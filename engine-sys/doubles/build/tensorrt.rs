@@ -10,7 +10,7 @@ use crate::shared_object::{SharedObject, folder};
 use crate::stubs;
 
 /// The interfaces that the library implements, and those of the parser.
-const INTERFACES: [&str; 12] = [
+const INTERFACES: [&str; 13] = [
     "VBuilder",
     "VBuilderConfig",
     "VCastLayer",
@@ -21,6 +21,7 @@ const INTERFACES: [&str; 12] = [
     "VNetworkDefinition",
     "VOptimizationProfile",
     "VRuntime",
+    "VRuntimeConfig",
     "VTensor",
     "VTimingCache",
 ];
@@ -40,13 +41,9 @@ fn name(flavour: Flavour) -> String {
     flavour.to_string().to_uppercase()
 }
 
-/// The folder with NvInfer.h, as engine-sys found it. `ENGINE_DOUBLES_INCLUDE_*` takes its place
-/// where that one found none.
+/// The folder with NvInfer.h, as engine-sys found it.
 fn headers(flavour: Flavour) -> Option<String> {
-    let own = format!("ENGINE_DOUBLES_INCLUDE_{}", name(flavour));
-    println!("cargo::rerun-if-env-changed={own}");
-    let found = env::var(format!("DEP_TENSORRT_SHIM_INCLUDE_{}", name(flavour)));
-    found.ok().or_else(|| env::var(own).ok()).filter(|headers| !headers.is_empty())
+    env::var(format!("DEP_TENSORRT_SHIM_INCLUDE_{}", name(flavour))).ok()
 }
 
 fn build_flavour(flavour: Flavour, headers: &Path) {
@@ -66,7 +63,8 @@ fn build_flavour(flavour: Flavour, headers: &Path) {
             // The bytes are compared with those of other runtimes.
             .argument("-ffp-contract=off")
             .argument("-Wno-deprecated-declarations");
-        for folder in [Path::new("cpp/cuda_types"), headers] {
+        // The shim's two types of CUDA are enough here too.
+        for folder in [headers, Path::new("../../cpp/shim/cuda")] {
             library = library.argument("-isystem").argument(folder);
         }
         library.sources_in("cpp/nvcommon").argument("-I").argument(&generated)

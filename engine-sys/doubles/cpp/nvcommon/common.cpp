@@ -10,7 +10,7 @@ namespace {
 #define TEXT_OF(token) #token
 #define TEXT(token) TEXT_OF(token)
 
-std::string formatted(char const* format, va_list arguments) {
+std::string formatted(const char* format, va_list arguments) {
     char text[2048];
     std::vsnprintf(text, sizeof text, format, arguments);
     return text;
@@ -18,41 +18,41 @@ std::string formatted(char const* format, va_list arguments) {
 
 } // namespace
 
-char const* version() {
+const char* version() {
     return TEXT(NV_TENSORRT_MAJOR) "." TEXT(NV_TENSORRT_MINOR) "." TEXT(NV_TENSORRT_PATCH) "." TEXT(
         NV_TENSORRT_BUILD);
 }
 
-void misuse(char const* format, ...) {
+void misuse(const char* format, ...) {
     va_list arguments;
     va_start(arguments, format);
-    std::string const text = formatted(format, arguments);
+    const std::string text = formatted(format, arguments);
     va_end(arguments);
     std::fprintf(stderr, "engine-doubles: TensorRT %s %s: %s\n", FLAVOUR, version(), text.c_str());
     std::abort();
 }
 
-void unsupported(char const* method) {
+void unsupported(const char* method) {
     misuse("%s is not part of the fake: give it a body there", method);
 }
 
-void log(Logger& logger, Severity severity, char const* format, ...) {
+void log(Logger& logger, Severity severity, const char* format, ...) {
     va_list arguments;
     va_start(arguments, format);
-    std::string const text = formatted(format, arguments);
+    const std::string text = formatted(format, arguments);
     va_end(arguments);
     logger.log(severity, text.c_str());
 }
 
-bool injected(Logger& logger, char const* call) {
-    int const code = double_call(call);
+bool injected(Logger& logger, const char* call) {
+    const int code = double_call(call);
     if (code != 0) {
         log(logger, Severity::kERROR, "%s failed as the test asked (code %d)", call, code);
     }
     return code != 0;
 }
 
-Alive::Alive(char const* kind) : mKind(kind) {
+Alive::Alive(const char* kind) : mKind(kind) {
     double_alive(mKind, 1);
     double_event((std::string("create ") + mKind).c_str());
 }

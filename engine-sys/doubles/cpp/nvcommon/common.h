@@ -12,11 +12,11 @@
 namespace fake {
 
 #if defined(TRT_MAJOR_RTX)
-constexpr char const* FLAVOUR = "rtx";
+const constexpr char* FLAVOUR = "rtx";
 #elif NV_TENSORRT_MAJOR == 10
-constexpr char const* FLAVOUR = "10";
+const constexpr char* FLAVOUR = "10";
 #elif NV_TENSORRT_MAJOR == 11
-constexpr char const* FLAVOUR = "11";
+const constexpr char* FLAVOUR = "11";
 #else
 #error "the fake TensorRT knows TensorRT 10, TensorRT 11 and TensorRT-RTX"
 #endif
@@ -25,27 +25,27 @@ using Logger = nvinfer1::ILogger;
 using Severity = nvinfer1::ILogger::Severity;
 
 // "10.16.0.72": the version of the headers, which the fake takes for its own.
-char const* version();
+const char* version();
 
 // Ends the process: the caller broke a rule for which the real library promises nothing.
-[[noreturn]] void misuse(char const* format, ...) __attribute__((format(printf, 1, 2)));
+[[noreturn]] void misuse(const char* format, ...) __attribute__((format(printf, 1, 2)));
 
-void log(Logger& logger, Severity severity, char const* format, ...)
+void log(Logger& logger, Severity severity, const char* format, ...)
     __attribute__((format(printf, 3, 4)));
 
 // Whether the call of this name must fail now because a test asked for it. Logs that it does.
-bool injected(Logger& logger, char const* call);
+bool injected(Logger& logger, const char* call);
 
 // Counts an object of a kind while it lives, and records its beginning and its end.
 class Alive {
 public:
-    explicit Alive(char const* kind);
+    explicit Alive(const char* kind);
     ~Alive();
-    Alive(Alive const&) = delete;
-    Alive& operator=(Alive const&) = delete;
+    Alive(const Alive&) = delete;
+    Alive& operator=(const Alive&) = delete;
 
 private:
-    char const* mKind;
+    const char* mKind;
 };
 
 } // namespace fake

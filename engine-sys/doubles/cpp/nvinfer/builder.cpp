@@ -13,7 +13,7 @@ namespace {
 // ENGINE_DOUBLES_BUILD_STEPS=N makes a build last N milliseconds and more, so that a child process
 // can be interrupted in the middle of one.
 std::int32_t steps() {
-    char const* const asked = std::getenv("ENGINE_DOUBLES_BUILD_STEPS");
+    const char* const asked = std::getenv("ENGINE_DOUBLES_BUILD_STEPS");
     return asked == nullptr ? 5 : std::atoi(asked);
 }
 
@@ -25,8 +25,8 @@ void spend_time() {
 
 // One phase and, for its first step, a phase within it. False once the monitor wants no more; each
 // phase that was started is finished all the same.
-bool phase(nvinfer1::IProgressMonitor& monitor, char const* name, char const* parent,
-    std::int32_t count, char const* nested) {
+bool phase(nvinfer1::IProgressMonitor& monitor, const char* name, const char* parent,
+    std::int32_t count, const char* nested) {
     monitor.phaseStart(name, parent, count);
     bool go_on = true;
     for (std::int32_t step = 0; go_on && step < count; ++step) {
@@ -76,12 +76,12 @@ nvinfer1::IHostMemory* Builder::buildSerializedNetwork(
     }
     double_begin("build");
     auto* const plan
-        = build(static_cast<Network const&>(network), static_cast<Config const&>(config));
+        = build(static_cast<const Network&>(network), static_cast<const Config&>(config));
     double_end("build");
     return plan;
 }
 
-nvinfer1::IHostMemory* Builder::build(Network const& network, Config const& config) {
+nvinfer1::IHostMemory* Builder::build(const Network& network, const Config& config) {
     if (network.lost_its_parser()) {
         misuse("a network is built after its parser, which owns its weights, was destroyed");
     }
@@ -117,7 +117,7 @@ nvinfer1::IHostMemory* Builder::build(Network const& network, Config const& conf
     Plan plan;
     plan.flavour = FLAVOUR;
     plan.version = version();
-    bool const any_device = plan.flavour == "rtx"
+    const bool any_device = plan.flavour == "rtx"
         || config.getHardwareCompatibilityLevel() != nvinfer1::HardwareCompatibilityLevel::kNONE;
     plan.device = any_device ? "any" : device();
     plan.version_compatible = config.getFlag(nvinfer1::BuilderFlag::kVERSION_COMPATIBLE);
@@ -125,7 +125,7 @@ nvinfer1::IHostMemory* Builder::build(Network const& network, Config const& conf
         && !config.getFlag(nvinfer1::BuilderFlag::kEXCLUDE_LEAN_RUNTIME);
     plan.layers = network.getNbLayers();
     plan.tensors = std::move(*tensors);
-    std::string const text = plan.text();
+    const std::string text = plan.text();
     if (cache != nullptr) {
         log(mLogger, Severity::kVERBOSE, "timing cache: %s", cache->knows(text) ? "hit" : "miss");
     }

@@ -32,7 +32,7 @@ public:
     void child_destroyed() { --mChildren; }
 
 private:
-    nvinfer1::IHostMemory* build(Network const& network, Config const& config);
+    nvinfer1::IHostMemory* build(const Network& network, const Config& config);
 
     Alive mAlive{"builder"};
     Logger& mLogger;

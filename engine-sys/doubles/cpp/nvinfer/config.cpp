@@ -21,7 +21,7 @@ Config::~Config() noexcept {
 }
 
 std::int32_t Config::addOptimizationProfile(
-    nvinfer1::IOptimizationProfile const* profile) noexcept {
+    const nvinfer1::IOptimizationProfile* profile) noexcept {
     if (injected(mBuilder.logger(), "addOptimizationProfile")) {
         return -1;
     }
@@ -31,7 +31,7 @@ std::int32_t Config::addOptimizationProfile(
             "needs min <= opt <= max.)");
         return -1;
     }
-    mProfiles.push_back(static_cast<Profile const*>(profile));
+    mProfiles.push_back(static_cast<const Profile*>(profile));
     return static_cast<std::int32_t>(mProfiles.size()) - 1;
 }
 
@@ -44,7 +44,7 @@ void Config::setMemoryPoolLimit(nvinfer1::MemoryPoolType pool, std::size_t bytes
 }
 
 std::size_t Config::getMemoryPoolLimit(nvinfer1::MemoryPoolType pool) const noexcept {
-    auto const set = mPools.find(pool);
+    const auto set = mPools.find(pool);
     return set == mPools.end() ? std::size_t{1} << 30U : set->second;
 }
 
@@ -73,20 +73,20 @@ void Config::setProgressMonitor(nvinfer1::IProgressMonitor* monitor) noexcept {
 }
 
 nvinfer1::ITimingCache* Config::createTimingCache(
-    void const* blob, std::size_t size) const noexcept {
+    const void* blob, std::size_t size) const noexcept {
     if (injected(mBuilder.logger(), "createTimingCache")) {
         return nullptr;
     }
-    auto const* const bytes = static_cast<char const*>(blob);
+    const auto* const bytes = static_cast<const char*>(blob);
     return TimingCache::read(mBuilder.logger(), std::string(size == 0 ? "" : bytes, size));
 }
 
 bool Config::setTimingCache(
-    nvinfer1::ITimingCache const& cache, bool ignoreMismatch) noexcept {
+    const nvinfer1::ITimingCache& cache, bool ignoreMismatch) noexcept {
     if (injected(mBuilder.logger(), "setTimingCache")) {
         return false;
     }
-    TimingCache const* const known = TimingCache::living(&cache);
+    const TimingCache* const known = TimingCache::living(&cache);
     if (known == nullptr) {
         misuse("setTimingCache was given a cache that does not live");
     }

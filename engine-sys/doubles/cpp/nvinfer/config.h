@@ -17,7 +17,7 @@ public:
     ~Config() noexcept override;
 
     std::int32_t addOptimizationProfile(
-        nvinfer1::IOptimizationProfile const* profile) noexcept override;
+        const nvinfer1::IOptimizationProfile* profile) noexcept override;
     std::int32_t getNbOptimizationProfiles() const noexcept override;
     void setMemoryPoolLimit(nvinfer1::MemoryPoolType pool, std::size_t bytes) noexcept override;
     std::size_t getMemoryPoolLimit(nvinfer1::MemoryPoolType pool) const noexcept override;
@@ -32,26 +32,26 @@ public:
     void setProgressMonitor(nvinfer1::IProgressMonitor* monitor) noexcept override;
     nvinfer1::IProgressMonitor* getProgressMonitor() const noexcept override { return mMonitor; }
     nvinfer1::ITimingCache* createTimingCache(
-        void const* blob, std::size_t size) const noexcept override;
+        const void* blob, std::size_t size) const noexcept override;
     bool setTimingCache(
-        nvinfer1::ITimingCache const& cache, bool ignoreMismatch) noexcept override;
-    nvinfer1::ITimingCache const* getTimingCache() const noexcept override { return mCache; }
+        const nvinfer1::ITimingCache& cache, bool ignoreMismatch) noexcept override;
+    const nvinfer1::ITimingCache* getTimingCache() const noexcept override { return mCache; }
 
     // Accepted and without effect.
     void setProfilingVerbosity(nvinfer1::ProfilingVerbosity) noexcept override {}
     void setBuilderOptimizationLevel(std::int32_t) noexcept override {}
 
-    Profile const* profile() const { return mProfiles.empty() ? nullptr : mProfiles.front(); }
+    const Profile* profile() const { return mProfiles.empty() ? nullptr : mProfiles.front(); }
 
 private:
     Alive mAlive{"config"};
     Builder& mBuilder;
-    std::vector<Profile const*> mProfiles;
+    std::vector<const Profile*> mProfiles;
     std::map<nvinfer1::MemoryPoolType, std::size_t> mPools;
     nvinfer1::BuilderFlags mFlags{0};
     nvinfer1::HardwareCompatibilityLevel mHardware{nvinfer1::HardwareCompatibilityLevel::kNONE};
     nvinfer1::IProgressMonitor* mMonitor{nullptr};
-    nvinfer1::ITimingCache const* mCache{nullptr};
+    const nvinfer1::ITimingCache* mCache{nullptr};
 };
 
 } // namespace fake

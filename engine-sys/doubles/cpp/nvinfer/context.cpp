@@ -17,25 +17,29 @@ std::vector<void*>& kept() {
 
 template <typename T>
 T* keep(T* object) {
-    std::lock_guard<std::mutex> const held(kept_lock);
+    const std::lock_guard<std::mutex> held(kept_lock);
     kept().push_back(object);
     return object;
 }
 
+std::string text_of(const char* name) {
+    return name == nullptr ? "(null)" : name;
+}
+
 void run_job(void* job) {
-    Job const& asked = *static_cast<Job const*>(job);
+    const Job& asked = *static_cast<const Job*>(job);
     asked.work->run(asked);
 }
 
 } // namespace
 
-bool Job::same(Job const& other) const {
+bool Job::same(const Job& other) const {
     return input == other.input && audio == other.audio && output == other.output
         && frames == other.frames && plane == other.plane && captured == other.captured;
 }
 
-Job* Work::add(Job const& job, cudaStream_t stream) {
-    std::lock_guard<std::mutex> const held(mLock);
+Job* Work::add(const Job& job, cudaStream_t stream) {
+    const std::lock_guard<std::mutex> held(mLock);
     if (!job.captured) {
         if (mPending > 0 && mStream != stream) {
             misuse("an execution context is enqueued on a second stream while work of it is "
@@ -44,8 +48,8 @@ Job* Work::add(Job const& job, cudaStream_t stream) {
         mStream = stream;
         ++mPending;
     }
-    auto const known = std::find_if(
-        mJobs.begin(), mJobs.end(), [&](Job const* other) { return other->same(job); });
+    const auto known = std::find_if(
+        mJobs.begin(), mJobs.end(), [&](const Job* other) { return other->same(job); });
     if (known != mJobs.end()) {
         return *known;
     }
@@ -53,14 +57,14 @@ Job* Work::add(Job const& job, cudaStream_t stream) {
     return mJobs.back();
 }
 
-void Work::cancel(Job const& job) {
-    std::lock_guard<std::mutex> const held(mLock);
+void Work::cancel(const Job& job) {
+    const std::lock_guard<std::mutex> held(mLock);
     mPending -= job.captured ? 0 : 1;
 }
 
-void Work::run(Job const& job) {
+void Work::run(const Job& job) {
     {
-        std::lock_guard<std::mutex> const held(mLock);
+        const std::lock_guard<std::mutex> held(mLock);
         if (mClosed) {
             misuse("a graph runs work of an execution context that was destroyed");
         }
@@ -70,13 +74,13 @@ void Work::run(Job const& job) {
         mRunning = true;
     }
     probe(job.input, job.audio, job.output, job.frames, job.plane);
-    std::lock_guard<std::mutex> const held(mLock);
+    const std::lock_guard<std::mutex> held(mLock);
     mRunning = false;
     mPending -= job.captured ? 0 : 1;
 }
 
 void Work::close() {
-    std::lock_guard<std::mutex> const held(mLock);
+    const std::lock_guard<std::mutex> held(mLock);
     if (mPending > 0 || mRunning) {
         misuse("an execution context is destroyed while its work is pending on a stream");
     }
@@ -86,8 +90,8 @@ void Work::close() {
 Context::Context(Engine& engine) : mEngine(engine), mWork(keep(new Work)) {
     mImpl = this;
     mEngine.context_created();
-    for (PlanTensor const& tensor : mEngine.plan().tensors) {
-        bool const fixed = std::find(tensor.shape.begin(), tensor.shape.end(), -1)
+    for (const PlanTensor& tensor : mEngine.plan().tensors) {
+        const bool fixed = std::find(tensor.shape.begin(), tensor.shape.end(), -1)
             == tensor.shape.end();
         if (tensor.input && fixed) {
             mShapes[tensor.name] = tensor.shape;
@@ -100,7 +104,7 @@ Context::~Context() noexcept {
     mEngine.context_destroyed();
 }
 
-bool Context::refuse(char const* call, std::string const& why) const {
+bool Context::refuse(const char* call, const std::string& why) const {
     log(mEngine.logger(), Severity::kERROR,
         "IExecutionContext::%s: Error Code 3: API Usage Error (%s.)", call, why.c_str());
     return false;
@@ -116,15 +120,15 @@ bool Context::setOptimizationProfileAsync(std::int32_t profile, cudaStream_t) no
                + std::to_string(profile));
 }
 
-bool Context::setInputShape(char const* name, nvinfer1::Dims const& dims) noexcept {
+bool Context::setInputShape(const char* name, const nvinfer1::Dims& dims) noexcept {
     if (injected(mEngine.logger(), "setInputShape")) {
         return false;
     }
-    PlanTensor const* const tensor = mEngine.plan().find(name);
+    const PlanTensor* const tensor = mEngine.plan().find(name);
     if (tensor == nullptr || !tensor->input) {
-        return refuse("setInputShape", std::string("no input is called ") + name);
+        return refuse("setInputShape", "no input is called " + text_of(name));
     }
-    Shape const shape = shape_of(dims);
+    const Shape shape = shape_of(dims);
     bool fits = shape.size() == tensor->shape.size();
     for (std::size_t at = 0; fits && at < shape.size(); ++at) {
         fits = tensor->profile[0][at] <= shape[at] && shape[at] <= tensor->profile[2][at];
@@ -140,32 +144,32 @@ bool Context::setInputShape(char const* name, nvinfer1::Dims const& dims) noexce
     return true;
 }
 
-bool Context::setTensorAddress(char const* name, void* data) noexcept {
+bool Context::setTensorAddress(const char* name, void* data) noexcept {
     if (injected(mEngine.logger(), "setTensorAddress")) {
         return false;
     }
-    PlanTensor const* const tensor = mEngine.plan().find(name);
+    const PlanTensor* const tensor = mEngine.plan().find(name);
     if (tensor == nullptr) {
-        return refuse("setTensorAddress", std::string("no tensor is called ") + name);
+        return refuse("setTensorAddress", "no tensor is called " + text_of(name));
     }
     mAddresses[tensor->name] = data;
     return true;
 }
 
-void const* Context::getTensorAddress(char const* name) const noexcept {
-    auto const set = mAddresses.find(name);
+const void* Context::getTensorAddress(const char* name) const noexcept {
+    const auto set = mAddresses.find(text_of(name));
     return set == mAddresses.end() ? nullptr : set->second;
 }
 
 // Outputs have the batch of the first input, where that is known.
-Shape Context::shape(PlanTensor const& tensor) const {
-    auto const set = mShapes.find(tensor.name);
+Shape Context::shape(const PlanTensor& tensor) const {
+    const auto set = mShapes.find(tensor.name);
     if (set != mShapes.end()) {
         return set->second;
     }
     Shape shape = tensor.shape;
-    for (PlanTensor const& other : mEngine.plan().tensors) {
-        auto const input = mShapes.find(other.name);
+    for (const PlanTensor& other : mEngine.plan().tensors) {
+        const auto input = mShapes.find(other.name);
         if (!tensor.input && input != mShapes.end() && !shape.empty() && shape[0] == -1) {
             shape[0] = input->second[0];
         }
@@ -173,24 +177,24 @@ Shape Context::shape(PlanTensor const& tensor) const {
     return shape;
 }
 
-nvinfer1::Dims Context::getTensorShape(char const* name) const noexcept {
-    PlanTensor const* const tensor = mEngine.plan().find(name);
+nvinfer1::Dims Context::getTensorShape(const char* name) const noexcept {
+    const PlanTensor* const tensor = mEngine.plan().find(name);
     return tensor == nullptr ? no_dims() : dims_of(shape(*tensor));
 }
 
 bool Context::allInputDimensionsSpecified() const noexcept {
-    auto const& tensors = mEngine.plan().tensors;
-    return std::all_of(tensors.begin(), tensors.end(), [this](PlanTensor const& tensor) {
+    const auto& tensors = mEngine.plan().tensors;
+    return std::all_of(tensors.begin(), tensors.end(), [this](const PlanTensor& tensor) {
         return !tensor.input || mShapes.count(tensor.name) == 1;
     });
 }
 
-std::int32_t Context::inferShapes(std::int32_t capacity, char const** names) noexcept {
+std::int32_t Context::inferShapes(std::int32_t capacity, const char** names) noexcept {
     if (injected(mEngine.logger(), "inferShapes")) {
         return -1;
     }
     std::int32_t count = 0;
-    for (PlanTensor const& tensor : mEngine.plan().tensors) {
+    for (const PlanTensor& tensor : mEngine.plan().tensors) {
         if (tensor.input && mShapes.count(tensor.name) == 0) {
             if (count < capacity) {
                 names[count] = tensor.name.c_str();
@@ -202,7 +206,7 @@ std::int32_t Context::inferShapes(std::int32_t capacity, char const** names) noe
 }
 
 std::string Context::missing() const {
-    for (PlanTensor const& tensor : mEngine.plan().tensors) {
+    for (const PlanTensor& tensor : mEngine.plan().tensors) {
         if (tensor.input && mShapes.count(tensor.name) == 0) {
             return "the shape of " + tensor.name + " was not set";
         }
@@ -214,17 +218,17 @@ std::string Context::missing() const {
 }
 
 bool Context::job(Job& job) const {
-    PlanTensor const* const input = mEngine.plan().find("input");
-    PlanTensor const* const audio = mEngine.plan().find("audio");
-    PlanTensor const* const output = mEngine.plan().find("output");
+    const PlanTensor* const input = mEngine.plan().find("input");
+    const PlanTensor* const audio = mEngine.plan().find("audio");
+    const PlanTensor* const output = mEngine.plan().find("output");
     if (input == nullptr || audio == nullptr || output == nullptr
         || mEngine.plan().tensors.size() != 3) {
         return refuse("enqueueV3", "the fake computes networks of input, audio and output only");
     }
-    Shape const image = shape(*input);
-    Shape const window = shape(*audio);
-    Shape const out = shape(*output);
-    bool const fits = input->input && audio->input && !output->input && image.size() == 4
+    const Shape image = shape(*input);
+    const Shape window = shape(*audio);
+    const Shape out = shape(*output);
+    const bool fits = input->input && audio->input && !output->input && image.size() == 4
         && image[1] == 6 && window == Shape{image[0], 32, 16, 16}
         && out == Shape{image[0], 3, image[2], image[3]};
     if (!fits || input->type != "f32" || audio->type != "f32" || output->type != "f32") {
@@ -232,8 +236,8 @@ bool Context::job(Job& job) const {
                 + input->type + ", audio " + text_of(window) + " " + audio->type + ", output "
                 + text_of(out) + " " + output->type);
     }
-    job.input = static_cast<float const*>(getTensorAddress("input"));
-    job.audio = static_cast<float const*>(getTensorAddress("audio"));
+    job.input = static_cast<const float*>(getTensorAddress("input"));
+    job.audio = static_cast<const float*>(getTensorAddress("audio"));
     job.output = static_cast<float*>(const_cast<void*>(getTensorAddress("output")));
     job.frames = static_cast<std::size_t>(image[0]);
     job.plane = static_cast<std::size_t>(image[2] * image[3]);
@@ -244,16 +248,16 @@ bool Context::enqueueV3(cudaStream_t stream) noexcept {
     if (injected(mEngine.logger(), "enqueueV3")) {
         return false;
     }
-    Driver const* const cuda = driver();
+    const Driver* const cuda = driver();
     if (cuda == nullptr) {
-        return refuse("enqueueV3", "libcuda is not loaded");
+        return refuse("enqueueV3", "the fake libcuda is not loaded");
     }
-    std::string const lacking = missing();
+    const std::string lacking = missing();
     if (!lacking.empty()) {
         return refuse("enqueueV3", lacking);
     }
     int capturing = 0;
-    if (int const code = cuda->is_capturing(stream, &capturing)) {
+    if (const int code = cuda->is_capturing(stream, &capturing)) {
         return refuse("enqueueV3", "cuStreamIsCapturing gave " + std::to_string(code));
     }
     // TensorRT finishes a change of shapes in the next enqueue, with calls that no graph can hold.
@@ -268,9 +272,10 @@ bool Context::enqueueV3(cudaStream_t stream) noexcept {
     asked.captured = capturing != 0;
     asked.work = mWork;
     Job* const job = mWork->add(asked, stream);
-    if (int const code = cuda->launch(stream, run_job, job)) {
+    const void* const used[] = {job->input, job->audio, job->output};
+    if (const int code = cuda->launch(stream, run_job, job, used, 3)) {
         mWork->cancel(*job);
-        return refuse("enqueueV3", "cuLaunchHostFunc gave " + std::to_string(code));
+        return refuse("enqueueV3", "the launch gave " + std::to_string(code));
     }
     mWarm = true;
     return true;

@@ -15,28 +15,28 @@ namespace fake {
 // and every replay of a graph, and is never freed: a graph may outlive its context by mistake, and
 // then the job says so instead of crashing.
 struct Job {
-    float const* input;
-    float const* audio;
+    const float* input;
+    const float* audio;
     float* output;
     std::size_t frames;
     std::size_t plane;
     bool captured;
     class Work* work;
 
-    bool same(Job const& other) const;
+    bool same(const Job& other) const;
 };
 
 // The work that a context has on its streams. Never freed, for the same reason.
 class Work {
 public:
     // The job for an enqueue on this stream, counted as pending unless a graph captures it.
-    Job* add(Job const& job, cudaStream_t stream);
+    Job* add(const Job& job, cudaStream_t stream);
 
     // Takes back what add() counted, where the enqueue failed.
-    void cancel(Job const& job);
+    void cancel(const Job& job);
 
     // On the thread of the stream, when its turn has come.
-    void run(Job const& job);
+    void run(const Job& job);
 
     // The context is destroyed. Its work has to be done by now.
     void close();
@@ -57,22 +57,22 @@ public:
     ~Context() noexcept override;
 
     nvinfer1::IExecutionContext* getPImpl() noexcept override { return this; }
-    nvinfer1::ICudaEngine const& getEngine() const noexcept override { return mEngine; }
+    const nvinfer1::ICudaEngine& getEngine() const noexcept override { return mEngine; }
     bool setOptimizationProfileAsync(
         std::int32_t profile, cudaStream_t stream) noexcept override;
     std::int32_t getOptimizationProfile() const noexcept override { return 0; }
-    bool setInputShape(char const* name, nvinfer1::Dims const& dims) noexcept override;
-    bool setTensorAddress(char const* name, void* data) noexcept override;
-    void const* getTensorAddress(char const* name) const noexcept override;
-    nvinfer1::Dims getTensorShape(char const* name) const noexcept override;
+    bool setInputShape(const char* name, const nvinfer1::Dims& dims) noexcept override;
+    bool setTensorAddress(const char* name, void* data) noexcept override;
+    const void* getTensorAddress(const char* name) const noexcept override;
+    nvinfer1::Dims getTensorShape(const char* name) const noexcept override;
     bool allInputDimensionsSpecified() const noexcept override;
     std::int32_t inferShapes(
-        std::int32_t capacity, char const** names) noexcept override;
+        std::int32_t capacity, const char** names) noexcept override;
     bool enqueueV3(cudaStream_t stream) noexcept override;
 
 private:
-    bool refuse(char const* call, std::string const& why) const;
-    Shape shape(PlanTensor const& tensor) const;
+    bool refuse(const char* call, const std::string& why) const;
+    Shape shape(const PlanTensor& tensor) const;
     // What is missing before an enqueue; empty if nothing is.
     std::string missing() const;
     bool job(Job& job) const;

@@ -13,8 +13,8 @@ Runtime::~Runtime() noexcept {
     log(mLogger, Severity::kVERBOSE, "the runtime is destroyed");
 }
 
-bool Runtime::accepts(Plan const& plan) const {
-    bool const same = plan.flavour == FLAVOUR && plan.version == version();
+bool Runtime::accepts(const Plan& plan) const {
+    const bool same = plan.flavour == FLAVOUR && plan.version == version();
     if (!same && !(plan.flavour == FLAVOUR && plan.version_compatible)) {
         log(mLogger, Severity::kERROR,
             "IRuntime::deserializeCudaEngine: Error Code 1: Serialization (The engine plan file is "
@@ -41,7 +41,7 @@ bool Runtime::accepts(Plan const& plan) const {
 }
 
 nvinfer1::ICudaEngine* Runtime::deserializeCudaEngine(
-    void const* blob, std::size_t size) noexcept {
+    const void* blob, std::size_t size) noexcept {
     if (injected(mLogger, "deserializeCudaEngine")) {
         return nullptr;
     }
@@ -80,8 +80,8 @@ Engine::~Engine() noexcept {
     mRuntime.engine_destroyed();
 }
 
-PlanTensor const* Engine::find(char const* name) const {
-    PlanTensor const* const tensor = mPlan.find(name);
+const PlanTensor* Engine::find(const char* name) const {
+    const PlanTensor* const tensor = mPlan.find(name);
     if (tensor == nullptr) {
         log(logger(), Severity::kERROR,
             "Error Code 3: API Usage Error (the engine has no tensor '%s'.)",
@@ -94,22 +94,22 @@ std::int32_t Engine::getNbIOTensors() const noexcept {
     return static_cast<std::int32_t>(mPlan.tensors.size());
 }
 
-char const* Engine::getIOTensorName(std::int32_t index) const noexcept {
-    auto const at = static_cast<std::size_t>(index);
-    bool const failed = injected(logger(), "getIOTensorName");
+const char* Engine::getIOTensorName(std::int32_t index) const noexcept {
+    const auto at = static_cast<std::size_t>(index);
+    const bool failed = injected(logger(), "getIOTensorName");
     return !failed && at < mPlan.tensors.size() ? mPlan.tensors[at].name.c_str() : nullptr;
 }
 
-nvinfer1::TensorIOMode Engine::getTensorIOMode(char const* name) const noexcept {
-    PlanTensor const* const tensor = find(name);
+nvinfer1::TensorIOMode Engine::getTensorIOMode(const char* name) const noexcept {
+    const PlanTensor* const tensor = find(name);
     if (tensor == nullptr) {
         return nvinfer1::TensorIOMode::kNONE;
     }
     return tensor->input ? nvinfer1::TensorIOMode::kINPUT : nvinfer1::TensorIOMode::kOUTPUT;
 }
 
-nvinfer1::DataType Engine::getTensorDataType(char const* name) const noexcept {
-    PlanTensor const* const tensor = find(name);
+nvinfer1::DataType Engine::getTensorDataType(const char* name) const noexcept {
+    const PlanTensor* const tensor = find(name);
     auto type = nvinfer1::DataType::kFLOAT;
     if (tensor != nullptr) {
         type_named(tensor->type, type);
@@ -117,24 +117,24 @@ nvinfer1::DataType Engine::getTensorDataType(char const* name) const noexcept {
     return type;
 }
 
-nvinfer1::TensorLocation Engine::getTensorLocation(char const*) const noexcept {
+nvinfer1::TensorLocation Engine::getTensorLocation(const char*) const noexcept {
     return nvinfer1::TensorLocation::kDEVICE;
 }
 
-nvinfer1::TensorFormat Engine::getTensorFormat(char const*) const noexcept {
+nvinfer1::TensorFormat Engine::getTensorFormat(const char*) const noexcept {
     return nvinfer1::TensorFormat::kLINEAR;
 }
 
-nvinfer1::Dims Engine::getTensorShape(char const* name) const noexcept {
-    PlanTensor const* const tensor = find(name);
-    bool const failed = injected(logger(), "getTensorShape");
+nvinfer1::Dims Engine::getTensorShape(const char* name) const noexcept {
+    const PlanTensor* const tensor = find(name);
+    const bool failed = injected(logger(), "getTensorShape");
     return failed || tensor == nullptr ? no_dims() : dims_of(tensor->shape);
 }
 
-nvinfer1::Dims Engine::getProfileShape(char const* name, std::int32_t profile,
+nvinfer1::Dims Engine::getProfileShape(const char* name, std::int32_t profile,
     nvinfer1::OptProfileSelector select) const noexcept {
-    PlanTensor const* const tensor = find(name);
-    bool const failed = injected(logger(), "getProfileShape");
+    const PlanTensor* const tensor = find(name);
+    const bool failed = injected(logger(), "getProfileShape");
     if (failed || tensor == nullptr || !tensor->input || profile != 0) {
         return no_dims();
     }
@@ -147,6 +147,15 @@ nvinfer1::IExecutionContext* Engine::createExecutionContext(
         unsupported("createExecutionContext(kUSER_MANAGED)");
     }
     return injected(logger(), "createExecutionContext") ? nullptr : new Context(*this);
+}
+
+nvinfer1::IRuntimeConfig* Engine::createRuntimeConfig() noexcept {
+    return injected(logger(), "createRuntimeConfig") ? nullptr : new RuntimeConfig;
+}
+
+nvinfer1::IExecutionContext* Engine::createExecutionContextWithRuntimeConfig(
+    nvinfer1::IRuntimeConfig* config) noexcept {
+    return createExecutionContext(config->getExecutionContextAllocationStrategy());
 }
 
 } // namespace fake

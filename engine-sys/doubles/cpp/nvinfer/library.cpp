@@ -10,7 +10,7 @@
 namespace {
 
 // The real library crashes where the caller's headers are of another major version.
-void check_caller(char const* function, void* logger, std::int32_t caller) {
+void check_caller(const char* function, void* logger, std::int32_t caller) {
     if (caller / 10000 != NV_TENSORRT_MAJOR) {
         fake::misuse("%s was called for the version number %d", function, caller);
     }

@@ -6,7 +6,7 @@ namespace fake {
 
 using nvinfer1::ITensor;
 
-Tensor::Tensor(std::string name, nvinfer1::DataType type, nvinfer1::Dims const& dims)
+Tensor::Tensor(std::string name, nvinfer1::DataType type, const nvinfer1::Dims& dims)
     : mName(std::move(name)), mType(type), mDims(dims) {
     mImpl = this;
 }
@@ -34,7 +34,7 @@ Network::~Network() noexcept {
 }
 
 ITensor* Network::addInput(
-    char const* name, nvinfer1::DataType type, nvinfer1::Dims const& dims) noexcept {
+    const char* name, nvinfer1::DataType type, const nvinfer1::Dims& dims) noexcept {
     mInputs.push_back(std::make_unique<Tensor>(name, type, dims));
     return mInputs.back().get();
 }
@@ -61,12 +61,12 @@ std::int32_t Network::getNbLayers() const noexcept {
 }
 
 ITensor* Network::getInput(std::int32_t index) const noexcept {
-    auto const at = static_cast<std::size_t>(index);
+    const auto at = static_cast<std::size_t>(index);
     return at < mInputs.size() ? mInputs[at].get() : nullptr;
 }
 
 ITensor* Network::getOutput(std::int32_t index) const noexcept {
-    auto const at = static_cast<std::size_t>(index);
+    const auto at = static_cast<std::size_t>(index);
     return at < mOutputs.size() ? mOutputs[at] : nullptr;
 }
 

@@ -14,11 +14,11 @@ class Builder;
 
 class Tensor final : public nvinfer1::ITensor, public nvinfer1::apiv::StubVTensor {
 public:
-    Tensor(std::string name, nvinfer1::DataType type, nvinfer1::Dims const& dims);
+    Tensor(std::string name, nvinfer1::DataType type, const nvinfer1::Dims& dims);
 
-    void setName(char const* name) noexcept override { mName = name; }
-    char const* getName() const noexcept override { return mName.c_str(); }
-    void setDimensions(nvinfer1::Dims const& dims) noexcept override { mDims = dims; }
+    void setName(const char* name) noexcept override { mName = name; }
+    const char* getName() const noexcept override { return mName.c_str(); }
+    void setDimensions(const nvinfer1::Dims& dims) noexcept override { mDims = dims; }
     nvinfer1::Dims getDimensions() const noexcept override { return mDims; }
     nvinfer1::DataType getType() const noexcept override { return mType; }
 
@@ -48,7 +48,7 @@ public:
     ~Network() noexcept override;
 
     nvinfer1::ITensor* addInput(
-        char const* name, nvinfer1::DataType type, nvinfer1::Dims const& dims) noexcept override;
+        const char* name, nvinfer1::DataType type, const nvinfer1::Dims& dims) noexcept override;
     nvinfer1::ICastLayer* addCast(
         nvinfer1::ITensor& input, nvinfer1::DataType type) noexcept override;
     void markOutput(nvinfer1::ITensor& tensor) noexcept override;

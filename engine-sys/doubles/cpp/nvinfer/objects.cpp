@@ -5,7 +5,7 @@ namespace {
 
 struct Named {
     nvinfer1::DataType type;
-    char const* name;
+    const char* name;
 };
 
 constexpr Named TYPES[] = {
@@ -20,14 +20,14 @@ constexpr Named TYPES[] = {
 
 } // namespace
 
-Shape shape_of(nvinfer1::Dims const& dims) {
+Shape shape_of(const nvinfer1::Dims& dims) {
     if (dims.nbDims < 0 || dims.nbDims > nvinfer1::Dims::MAX_DIMS) {
         return {};
     }
     return Shape(dims.d, dims.d + dims.nbDims);
 }
 
-nvinfer1::Dims dims_of(Shape const& shape) {
+nvinfer1::Dims dims_of(const Shape& shape) {
     nvinfer1::Dims dims{};
     dims.nbDims = static_cast<std::int32_t>(shape.size());
     for (std::size_t at = 0; at < shape.size(); ++at) {
@@ -42,8 +42,8 @@ nvinfer1::Dims no_dims() {
     return dims;
 }
 
-char const* name_of(nvinfer1::DataType type) {
-    for (Named const& known : TYPES) {
+const char* name_of(nvinfer1::DataType type) {
+    for (const Named& known : TYPES) {
         if (known.type == type) {
             return known.name;
         }
@@ -51,8 +51,8 @@ char const* name_of(nvinfer1::DataType type) {
     return nullptr;
 }
 
-bool type_named(std::string const& name, nvinfer1::DataType& type) {
-    for (Named const& known : TYPES) {
+bool type_named(const std::string& name, nvinfer1::DataType& type) {
+    for (const Named& known : TYPES) {
         if (name == known.name) {
             type = known.type;
             return true;

@@ -9,15 +9,15 @@
 namespace fake {
 
 // Empty for a negative rank or more than MAX_DIMS dimensions.
-Shape shape_of(nvinfer1::Dims const& dims);
-nvinfer1::Dims dims_of(Shape const& shape);
+Shape shape_of(const nvinfer1::Dims& dims);
+nvinfer1::Dims dims_of(const Shape& shape);
 
 // What TensorRT answers where there is no shape.
 nvinfer1::Dims no_dims();
 
 // "f32"; nullptr, or false, for a type that the fake has no tensors of.
-char const* name_of(nvinfer1::DataType type);
-bool type_named(std::string const& name, nvinfer1::DataType& type);
+const char* name_of(nvinfer1::DataType type);
+bool type_named(const std::string& name, nvinfer1::DataType& type);
 
 class HostMemory final : public nvinfer1::IHostMemory, public nvinfer1::apiv::StubVHostMemory {
 public:

@@ -8,12 +8,12 @@ namespace fake {
 namespace {
 
 constexpr char MAGIC[] = "ENGINE-DOUBLE-PLAN 1";
-constexpr char const* SELECTORS[] = {"min", "opt", "max"};
+const constexpr char* SELECTORS[] = {"min", "opt", "max"};
 
 // FNV-1a, so that a plan with one byte changed is refused as the real library refuses it.
-std::string checksum(std::string const& text) {
+std::string checksum(const std::string& text) {
     std::uint64_t hash = 0xcbf29ce484222325U;
-    for (unsigned char const byte : text) {
+    for (const unsigned char byte : text) {
         hash = (hash ^ byte) * 0x100000001b3U;
     }
     char digits[17];
@@ -58,7 +58,7 @@ bool read_profile(std::istringstream& line, Plan& plan) {
     return false;
 }
 
-bool read_line(std::string const& text, Plan& plan) {
+bool read_line(const std::string& text, Plan& plan) {
     std::istringstream line(text);
     std::string key;
     line >> key;
@@ -88,16 +88,16 @@ bool read_line(std::string const& text, Plan& plan) {
 
 } // namespace
 
-std::string text_of(Shape const& shape) {
+std::string text_of(const Shape& shape) {
     std::string text;
-    for (std::int64_t const dim : shape) {
+    for (const std::int64_t dim : shape) {
         text += (text.empty() ? "" : "x") + std::to_string(dim);
     }
     return text;
 }
 
-PlanTensor const* Plan::find(char const* name) const {
-    for (PlanTensor const& tensor : tensors) {
+const PlanTensor* Plan::find(const char* name) const {
+    for (const PlanTensor& tensor : tensors) {
         if (name != nullptr && tensor.name == name) {
             return &tensor;
         }
@@ -107,8 +107,8 @@ PlanTensor const* Plan::find(char const* name) const {
 
 std::string Plan::text() const {
     std::ostringstream out;
-    auto const shape = [&out](Shape const& dims) {
-        for (std::int64_t const dim : dims) {
+    const auto shape = [&out](const Shape& dims) {
+        for (const std::int64_t dim : dims) {
             out << ' ' << dim;
         }
         out << '\n';
@@ -116,32 +116,32 @@ std::string Plan::text() const {
     out << MAGIC << "\nflavour " << flavour << "\nversion " << version << "\ndevice " << device
         << "\nversion_compatible " << version_compatible << "\nlean_runtime " << lean_runtime
         << "\nlayers " << layers << '\n';
-    for (PlanTensor const& tensor : tensors) {
+    for (const PlanTensor& tensor : tensors) {
         out << "tensor " << tensor.name << (tensor.input ? " in " : " out ") << tensor.type;
         shape(tensor.shape);
     }
-    for (PlanTensor const& tensor : tensors) {
+    for (const PlanTensor& tensor : tensors) {
         for (std::size_t at = 0; tensor.input && at < 3; ++at) {
             out << "profile " << tensor.name << ' ' << SELECTORS[at];
             shape(tensor.profile[at]);
         }
     }
-    std::string const body = out.str();
+    const std::string body = out.str();
     return body + "end " + checksum(body) + "\n";
 }
 
-std::optional<Plan> Plan::parse(void const* bytes, std::size_t size, std::string& why) {
-    std::string const text(static_cast<char const*>(bytes), size);
+std::optional<Plan> Plan::parse(const void* bytes, std::size_t size, std::string& why) {
+    const std::string text(static_cast<const char*>(bytes), size);
     if (text.compare(0, sizeof MAGIC, std::string(MAGIC) + "\n") != 0) {
         why = "magicTag does not match";
         return std::nullopt;
     }
-    std::size_t const end = text.rfind("\nend ");
+    const std::size_t end = text.rfind("\nend ");
     if (end == std::string::npos) {
         why = "the stream ends early";
         return std::nullopt;
     }
-    std::string const body = text.substr(0, end + 1);
+    const std::string body = text.substr(0, end + 1);
     if (text.substr(end + 1) != "end " + checksum(body) + "\n") {
         why = "the checksum does not match";
         return std::nullopt;
@@ -154,8 +154,8 @@ std::optional<Plan> Plan::parse(void const* bytes, std::size_t size, std::string
             return std::nullopt;
         }
     }
-    for (PlanTensor const& tensor : plan.tensors) {
-        for (Shape const& shape : tensor.profile) {
+    for (const PlanTensor& tensor : plan.tensors) {
+        for (const Shape& shape : tensor.profile) {
             if (tensor.input && shape.empty()) {
                 why = "no profile for " + tensor.name;
                 return std::nullopt;
@@ -166,7 +166,7 @@ std::optional<Plan> Plan::parse(void const* bytes, std::size_t size, std::string
 }
 
 std::string device() {
-    char const* const capability = std::getenv("ENGINE_DOUBLES_CC");
+    const char* const capability = std::getenv("ENGINE_DOUBLES_CC");
     return capability == nullptr ? "9.0" : capability;
 }
 

@@ -13,7 +13,7 @@ namespace fake {
 using Shape = std::vector<std::int64_t>;
 
 // "1x6x320x320"
-std::string text_of(Shape const& shape);
+std::string text_of(const Shape& shape);
 
 struct PlanTensor {
     std::string name;
@@ -33,13 +33,13 @@ struct Plan {
     int layers = 0;
     std::vector<PlanTensor> tensors;
 
-    PlanTensor const* find(char const* name) const;
+    const PlanTensor* find(const char* name) const;
 
     // The same bytes for the same plan.
     std::string text() const;
 
     // Nothing, and what is wrong in `why`, for bytes that text() did not write.
-    static std::optional<Plan> parse(void const* bytes, std::size_t size, std::string& why);
+    static std::optional<Plan> parse(const void* bytes, std::size_t size, std::string& why);
 };
 
 // The compute capability that the fake libcuda reports.

@@ -8,18 +8,18 @@ namespace fake {
 namespace {
 
 // Whether each dimension of `low` is at most that of `high`, and their ranks are equal.
-bool at_most(Shape const& low, Shape const& high) {
+bool at_most(const Shape& low, const Shape& high) {
     return std::equal(low.begin(), low.end(), high.begin(), high.end(),
         [](std::int64_t left, std::int64_t right) { return left <= right; });
 }
 
-bool has_wildcard(Shape const& shape) {
+bool has_wildcard(const Shape& shape) {
     return std::find(shape.begin(), shape.end(), -1) != shape.end();
 }
 
-std::optional<PlanTensor> tensor_of(Logger& logger, nvinfer1::ITensor const& tensor, bool input) {
-    char const* const type = name_of(tensor.getType());
-    std::string const name = tensor.getName();
+std::optional<PlanTensor> tensor_of(Logger& logger, const nvinfer1::ITensor& tensor, bool input) {
+    const char* const type = name_of(tensor.getType());
+    const std::string name = tensor.getName();
     if (type == nullptr || name.empty() || name.find_first_of(" \t\n") != std::string::npos) {
         log(logger, Severity::kERROR, "the fake cannot name the tensor '%s'", name.c_str());
         return std::nullopt;
@@ -28,8 +28,8 @@ std::optional<PlanTensor> tensor_of(Logger& logger, nvinfer1::ITensor const& ten
 }
 
 // Gives the input its profile, or logs why it cannot have it.
-bool set_profile(Logger& logger, PlanTensor& tensor, Profile const& profile) {
-    auto const set = profile.inputs().find(tensor.name);
+bool set_profile(Logger& logger, PlanTensor& tensor, const Profile& profile) {
+    const auto set = profile.inputs().find(tensor.name);
     if (set == profile.inputs().end()) {
         tensor.profile = {tensor.shape, tensor.shape, tensor.shape};
         if (has_wildcard(tensor.shape)) {
@@ -42,8 +42,8 @@ bool set_profile(Logger& logger, PlanTensor& tensor, Profile const& profile) {
         return true;
     }
     tensor.profile = set->second;
-    for (Shape const& shape : tensor.profile) {
-        bool const fits = std::equal(shape.begin(), shape.end(), tensor.shape.begin(),
+    for (const Shape& shape : tensor.profile) {
+        const bool fits = std::equal(shape.begin(), shape.end(), tensor.shape.begin(),
             tensor.shape.end(), [](std::int64_t asked, std::int64_t network) {
                 return network == -1 || asked == network;
             });
@@ -62,10 +62,10 @@ bool set_profile(Logger& logger, PlanTensor& tensor, Profile const& profile) {
 
 } // namespace
 
-bool Profile::setDimensions(char const* name, nvinfer1::OptProfileSelector select,
-    nvinfer1::Dims const& dims) noexcept {
-    Shape const shape = shape_of(dims);
-    bool const negative
+bool Profile::setDimensions(const char* name, nvinfer1::OptProfileSelector select,
+    const nvinfer1::Dims& dims) noexcept {
+    const Shape shape = shape_of(dims);
+    const bool negative
         = std::any_of(shape.begin(), shape.end(), [](std::int64_t dim) { return dim < 0; });
     if (injected(mLogger, "setDimensions") || name == nullptr || shape.empty() || negative) {
         return false;
@@ -75,22 +75,22 @@ bool Profile::setDimensions(char const* name, nvinfer1::OptProfileSelector selec
 }
 
 nvinfer1::Dims Profile::getDimensions(
-    char const* name, nvinfer1::OptProfileSelector select) const noexcept {
-    auto const set = mInputs.find(name);
+    const char* name, nvinfer1::OptProfileSelector select) const noexcept {
+    const auto set = mInputs.find(name);
     return set == mInputs.end() ? no_dims() : dims_of(set->second[static_cast<std::size_t>(select)]);
 }
 
 bool Profile::isValid() const noexcept {
-    return std::all_of(mInputs.begin(), mInputs.end(), [](auto const& input) {
-        auto const& [min, opt, max] = input.second;
+    return std::all_of(mInputs.begin(), mInputs.end(), [](const auto& input) {
+        const auto& [min, opt, max] = input.second;
         return !min.empty() && at_most(min, opt) && at_most(opt, max);
     });
 }
 
 std::optional<std::vector<PlanTensor>> tensors_of(
-    Logger& logger, Network const& network, Profile const* given) {
-    Profile const none(logger);
-    Profile const& profile = given == nullptr ? none : *given;
+    Logger& logger, const Network& network, const Profile* given) {
+    const Profile none(logger);
+    const Profile& profile = given == nullptr ? none : *given;
     std::vector<PlanTensor> tensors;
     for (std::int32_t at = 0; at < network.getNbInputs(); ++at) {
         auto tensor = tensor_of(logger, *network.getInput(at), true);
@@ -108,9 +108,9 @@ std::optional<std::vector<PlanTensor>> tensors_of(
         }
         tensors.push_back(*tensor);
     }
-    for (auto const& input : profile.inputs()) {
-        bool const known = std::any_of(tensors.begin(), tensors.end(),
-            [&](PlanTensor const& tensor) { return tensor.name == input.first; });
+    for (const auto& input : profile.inputs()) {
+        const bool known = std::any_of(tensors.begin(), tensors.end(),
+            [&](const PlanTensor& tensor) { return tensor.name == input.first; });
         if (!known) {
             log(logger, Severity::kERROR,
                 "Error Code 4: API Usage Error (%s: profile 0 sets an input that the network does "
@@ -120,7 +120,7 @@ std::optional<std::vector<PlanTensor>> tensors_of(
         }
     }
     for (std::int32_t at = 0; at < network.getNbOutputs(); ++at) {
-        auto const tensor = tensor_of(logger, *network.getOutput(at), false);
+        const auto tensor = tensor_of(logger, *network.getOutput(at), false);
         if (!tensor) {
             return std::nullopt;
         }

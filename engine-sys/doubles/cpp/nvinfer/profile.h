@@ -18,13 +18,13 @@ class Profile final : public nvinfer1::IOptimizationProfile,
 public:
     explicit Profile(Logger& logger) : mLogger(logger) { mImpl = this; }
 
-    bool setDimensions(char const* name, nvinfer1::OptProfileSelector select,
-        nvinfer1::Dims const& dims) noexcept override;
+    bool setDimensions(const char* name, nvinfer1::OptProfileSelector select,
+        const nvinfer1::Dims& dims) noexcept override;
     nvinfer1::Dims getDimensions(
-        char const* name, nvinfer1::OptProfileSelector select) const noexcept override;
+        const char* name, nvinfer1::OptProfileSelector select) const noexcept override;
     bool isValid() const noexcept override;
 
-    std::map<std::string, std::array<Shape, 3>> const& inputs() const { return mInputs; }
+    const std::map<std::string, std::array<Shape, 3>>& inputs() const { return mInputs; }
 
 private:
     Alive mAlive{"profile"};
@@ -35,6 +35,6 @@ private:
 // The tensors of an engine built from the network, or nothing and an error in the log. `profile`
 // may be null.
 std::optional<std::vector<PlanTensor>> tensors_of(
-    Logger& logger, Network const& network, Profile const* profile);
+    Logger& logger, const Network& network, const Profile* profile);
 
 } // namespace fake

@@ -23,7 +23,7 @@ extern "C" __attribute__((visibility("default"))) std::size_t double_probe_plan(
             {{{min, 32, 16, 16}, {opt, 32, 16, 16}, {max, 32, 16, 16}}}},
         {"output", false, "f32", {-1, 3, side, side}, {}},
     };
-    std::string const text = plan.text();
+    const std::string text = plan.text();
     std::memcpy(bytes, text.data(), std::min(text.size(), room));
     return text.size();
 }

@@ -22,12 +22,12 @@ std::set<TimingCache*> alive;
 TimingCache::TimingCache(Logger& logger, std::string writer)
     : mLogger(logger), mWriter(std::move(writer)) {
     mImpl = this;
-    std::lock_guard<std::mutex> const held(lock);
+    const std::lock_guard<std::mutex> held(lock);
     alive.insert(this);
 }
 
 TimingCache::~TimingCache() noexcept {
-    std::lock_guard<std::mutex> const held(lock);
+    const std::lock_guard<std::mutex> held(lock);
     alive.erase(this);
 }
 
@@ -36,13 +36,13 @@ nvinfer1::IHostMemory* TimingCache::serialize() const noexcept {
         return nullptr;
     }
     std::string text = std::string(MAGIC) + "\n" + mWriter + "\n";
-    for (std::string const& entry : mEntries) {
+    for (const std::string& entry : mEntries) {
         text += entry + "\n";
     }
     return new HostMemory(text);
 }
 
-TimingCache* TimingCache::read(Logger& logger, std::string const& bytes) {
+TimingCache* TimingCache::read(Logger& logger, const std::string& bytes) {
     std::istringstream lines(bytes);
     std::vector<std::string> read;
     for (std::string line; std::getline(lines, line);) {
@@ -60,8 +60,8 @@ TimingCache* TimingCache::read(Logger& logger, std::string const& bytes) {
     return cache;
 }
 
-TimingCache* TimingCache::living(nvinfer1::ITimingCache const* cache) {
-    std::lock_guard<std::mutex> const held(lock);
+TimingCache* TimingCache::living(const nvinfer1::ITimingCache* cache) {
+    const std::lock_guard<std::mutex> held(lock);
     for (TimingCache* const known : alive) {
         if (known == cache) {
             return known;
@@ -74,7 +74,7 @@ bool TimingCache::fits() const {
     return mWriter == this_library();
 }
 
-bool TimingCache::knows(std::string const& plan) {
+bool TimingCache::knows(const std::string& plan) {
     return !mEntries.insert(std::to_string(std::hash<std::string>{}(plan))).second;
 }
 

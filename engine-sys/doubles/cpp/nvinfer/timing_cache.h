@@ -16,16 +16,16 @@ public:
 
     // An empty cache for no bytes; nullptr and an error in the log for bytes that serialize() did
     // not write.
-    static TimingCache* read(Logger& logger, std::string const& bytes);
+    static TimingCache* read(Logger& logger, const std::string& bytes);
 
     // The cache behind the interface, or nullptr where that one was destroyed.
-    static TimingCache* living(nvinfer1::ITimingCache const* cache);
+    static TimingCache* living(const nvinfer1::ITimingCache* cache);
 
     // Whether it was written by this flavour and version.
     bool fits() const;
 
     // Whether this plan was built with the cache before. From now on it was.
-    bool knows(std::string const& plan);
+    bool knows(const std::string& plan);
 
 private:
     TimingCache(Logger& logger, std::string writer);

@@ -7,8 +7,8 @@ namespace fake {
 namespace {
 
 struct Bytes {
-    unsigned char const* at;
-    unsigned char const* end;
+    const unsigned char* at;
+    const unsigned char* end;
 };
 
 struct Field {
@@ -20,7 +20,7 @@ struct Field {
 bool read_varint(Bytes& from, std::uint64_t& value) {
     value = 0;
     for (unsigned shift = 0; shift < 64 && from.at < from.end; shift += 7) {
-        std::uint64_t const byte = *from.at++;
+        const std::uint64_t byte = *from.at++;
         value |= (byte & 0x7fU) << shift;
         if (byte < 0x80) {
             return true;
@@ -67,14 +67,14 @@ bool each_field(Bytes message, Visit visit) {
     return true;
 }
 
-std::string text(Field const& field) {
+std::string text(const Field& field) {
     return std::string(field.bytes.at, field.bytes.end);
 }
 
 // TensorShapeProto.Dimension: dim_value 1, dim_param 2.
 bool read_dim(Bytes message, std::vector<std::int64_t>& dims) {
     dims.push_back(-1);
-    return each_field(message, [&](Field const& field) {
+    return each_field(message, [&](const Field& field) {
         if (field.number == 1) {
             dims.back() = static_cast<std::int64_t>(field.value);
         }
@@ -84,11 +84,11 @@ bool read_dim(Bytes message, std::vector<std::int64_t>& dims) {
 
 // TypeProto.Tensor: elem_type 1, shape 2 with its dims in 1.
 bool read_tensor_type(Bytes message, OnnxTensor& tensor) {
-    return each_field(message, [&](Field const& field) {
+    return each_field(message, [&](const Field& field) {
         if (field.number == 1) {
             tensor.type = static_cast<int>(field.value);
         }
-        return field.number != 2 || each_field(field.bytes, [&](Field const& dim) {
+        return field.number != 2 || each_field(field.bytes, [&](const Field& dim) {
             return dim.number != 1 || read_dim(dim.bytes, tensor.dims);
         });
     });
@@ -97,11 +97,11 @@ bool read_tensor_type(Bytes message, OnnxTensor& tensor) {
 // ValueInfoProto: name 1, type 2 with its tensor_type in 1.
 bool read_value(Bytes message, std::vector<OnnxTensor>& values) {
     OnnxTensor tensor;
-    bool const whole = each_field(message, [&](Field const& field) {
+    const bool whole = each_field(message, [&](const Field& field) {
         if (field.number == 1) {
             tensor.name = text(field);
         }
-        return field.number != 2 || each_field(field.bytes, [&](Field const& kind) {
+        return field.number != 2 || each_field(field.bytes, [&](const Field& kind) {
             return kind.number != 1 || read_tensor_type(kind.bytes, tensor);
         });
     });
@@ -112,7 +112,7 @@ bool read_value(Bytes message, std::vector<OnnxTensor>& values) {
 // NodeProto: output 2, name 3, op_type 4, domain 7.
 bool read_node(Bytes message, std::vector<OnnxNode>& nodes) {
     OnnxNode node;
-    bool const whole = each_field(message, [&](Field const& field) {
+    const bool whole = each_field(message, [&](const Field& field) {
         switch (field.number) {
         case 2: node.outputs.push_back(text(field)); break;
         case 3: node.name = text(field); break;
@@ -129,11 +129,11 @@ bool read_node(Bytes message, std::vector<OnnxNode>& nodes) {
 // GraphProto: node 1, initializer 5 with its name in 8, input 11, output 12.
 bool read_graph(Bytes message, OnnxGraph& graph) {
     std::set<std::string> initializers;
-    bool const whole = each_field(message, [&](Field const& field) {
+    const bool whole = each_field(message, [&](const Field& field) {
         switch (field.number) {
         case 1: return read_node(field.bytes, graph.nodes);
         case 5:
-            return each_field(field.bytes, [&](Field const& part) {
+            return each_field(field.bytes, [&](const Field& part) {
                 if (part.number == 8) {
                     initializers.insert(text(part));
                 }
@@ -144,8 +144,8 @@ bool read_graph(Bytes message, OnnxGraph& graph) {
         default: return true;
         }
     });
-    auto const is_initializer
-        = [&](OnnxTensor const& tensor) { return initializers.count(tensor.name) == 1; };
+    const auto is_initializer
+        = [&](const OnnxTensor& tensor) { return initializers.count(tensor.name) == 1; };
     graph.inputs.erase(
         std::remove_if(graph.inputs.begin(), graph.inputs.end(), is_initializer),
         graph.inputs.end());
@@ -155,10 +155,10 @@ bool read_graph(Bytes message, OnnxGraph& graph) {
 } // namespace
 
 // ModelProto: graph 7.
-bool read_onnx(void const* bytes, std::size_t size, OnnxGraph& graph) {
-    auto const* const first = static_cast<unsigned char const*>(bytes);
+bool read_onnx(const void* bytes, std::size_t size, OnnxGraph& graph) {
+    const auto* const first = static_cast<const unsigned char*>(bytes);
     bool found = false;
-    return each_field({first, first + size}, [&](Field const& field) {
+    return each_field({first, first + size}, [&](const Field& field) {
         found = found || field.number == 7;
         return field.number != 7 || read_graph(field.bytes, graph);
     }) && found;

@@ -28,6 +28,6 @@ struct OnnxGraph {
 };
 
 // False for bytes that are not a protobuf message with a graph.
-bool read_onnx(void const* bytes, std::size_t size, OnnxGraph& graph);
+bool read_onnx(const void* bytes, std::size_t size, OnnxGraph& graph);
 
 } // namespace fake

@@ -29,14 +29,14 @@ struct ParserError final : nvonnxparser::IParserError {
 
     ~ParserError() override = default;
     ErrorCode code() const override { return mCode; }
-    char const* desc() const override { return mText.c_str(); }
-    char const* file() const override { return "parser.cpp"; }
+    const char* desc() const override { return mText.c_str(); }
+    const char* file() const override { return "parser.cpp"; }
     int line() const override { return 1; }
-    char const* func() const override { return "parse"; }
+    const char* func() const override { return "parse"; }
     int node() const override { return mNode; }
-    char const* nodeName() const override { return mNodeName.c_str(); }
-    char const* nodeOperator() const override { return mOperator.c_str(); }
-    char const* const* localFunctionStack() const override { return nullptr; }
+    const char* nodeName() const override { return mNodeName.c_str(); }
+    const char* nodeOperator() const override { return mOperator.c_str(); }
+    const char* const* localFunctionStack() const override { return nullptr; }
     std::int32_t localFunctionStackSize() const override { return 0; }
 };
 
@@ -49,7 +49,7 @@ public:
 
     ~Parser() noexcept override { double_parser_destroyed(&mNetwork); }
 
-    bool parse(void const* bytes, std::size_t size, char const*) noexcept override {
+    bool parse(const void* bytes, std::size_t size, const char*) noexcept override {
         if (injected(mLogger, "parse")) {
             return fail(ErrorCode::kINTERNAL_ERROR, "the parser failed as the test asked");
         }
@@ -67,8 +67,8 @@ public:
 
     int getNbErrors() const noexcept override { return static_cast<int>(mErrors.size()); }
 
-    nvonnxparser::IParserError const* getError(int index) const noexcept override {
-        auto const at = static_cast<std::size_t>(index);
+    const nvonnxparser::IParserError* getError(int index) const noexcept override {
+        const auto at = static_cast<std::size_t>(index);
         return at < mErrors.size() ? mErrors[at].get() : nullptr;
     }
 
@@ -77,7 +77,7 @@ public:
     void setFlag(nvonnxparser::OnnxParserFlag) noexcept override {}
 
 private:
-    bool fail(ErrorCode code, std::string const& why, OnnxGraph const* graph = nullptr,
+    bool fail(ErrorCode code, const std::string& why, const OnnxGraph* graph = nullptr,
         std::size_t node = 0) {
         auto error = std::make_unique<ParserError>();
         error->mCode = code;
@@ -103,8 +103,8 @@ private:
         }
     }
 
-    bool add(OnnxGraph const& graph) {
-        for (OnnxTensor const& input : graph.inputs) {
+    bool add(const OnnxGraph& graph) {
+        for (const OnnxTensor& input : graph.inputs) {
             nvinfer1::DataType type{};
             if (!type_of(input.type, type)) {
                 return fail(ErrorCode::kUNSUPPORTED_GRAPH,
@@ -116,8 +116,8 @@ private:
             return fail(ErrorCode::kINVALID_GRAPH, "the graph has no inputs");
         }
         for (std::size_t at = 0; at < graph.nodes.size(); ++at) {
-            OnnxNode const& node = graph.nodes[at];
-            bool const known = (node.domain.empty() || node.domain == "ai.onnx")
+            const OnnxNode& node = graph.nodes[at];
+            const bool known = (node.domain.empty() || node.domain == "ai.onnx")
                 && node.type.rfind("Unsupported", 0) != 0;
             if (!known) {
                 log(mLogger, Severity::kINFO,
@@ -138,10 +138,10 @@ private:
     }
 
     // Adds a layer, with the output of the graph that the node computes, if any.
-    bool add(OnnxGraph const& graph, OnnxNode const& node) {
+    bool add(const OnnxGraph& graph, const OnnxNode& node) {
         nvinfer1::DataType type = nvinfer1::DataType::kFLOAT;
-        auto const output = std::find_if(
-            graph.outputs.begin(), graph.outputs.end(), [&](OnnxTensor const& tensor) {
+        const auto output = std::find_if(
+            graph.outputs.begin(), graph.outputs.end(), [&](const OnnxTensor& tensor) {
                 return std::find(node.outputs.begin(), node.outputs.end(), tensor.name)
                     != node.outputs.end();
             });
@@ -159,7 +159,7 @@ private:
         return true;
     }
 
-    static nvinfer1::Dims dims_of(OnnxTensor const& tensor) {
+    static nvinfer1::Dims dims_of(const OnnxTensor& tensor) {
         nvinfer1::Dims dims{};
         dims.nbDims = static_cast<std::int32_t>(std::min<std::size_t>(tensor.dims.size(), 8));
         std::copy_n(tensor.dims.begin(), dims.nbDims, dims.d);
