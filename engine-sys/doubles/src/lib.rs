@@ -10,4 +10,4 @@ mod cuda;
 mod tensorrt;
 
 pub use control::{Control, Exclusive, control};
-pub use cuda::{Cuda, cuda, cuda_dir};
+pub use cuda::{Cuda, Floats, cuda, cuda_dir};
