@@ -84,9 +84,9 @@ impl fmt::Debug for Event {
 
 impl Drop for Event {
     fn drop(&mut self) {
-        if self.context.bind().is_ok() {
-            // SAFETY: the event is ended once; the driver allows that before its mark is reached.
-            let _nobody_is_left_to_tell = unsafe { result::event::destroy(self.raw) };
-        }
+        // Where this fails, the next call may still work: its context may be the current one.
+        let _the_next_call_tells = self.context.bind();
+        // SAFETY: the event is ended once; the driver allows that before its mark is reached.
+        let _nobody_is_left_to_tell = unsafe { result::event::destroy(self.raw) };
     }
 }

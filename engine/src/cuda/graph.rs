@@ -56,9 +56,9 @@ impl fmt::Debug for Graph {
 
 impl Drop for Graph {
     fn drop(&mut self) {
-        if self.context.bind().is_ok() {
-            // SAFETY: the graph is ended once; the driver allows that while it is at work.
-            let _nobody_is_left_to_tell = unsafe { result::graph::exec_destroy(self.raw) };
-        }
+        // Where this fails, the next call may still work: its context may be the current one.
+        let _the_next_call_tells = self.context.bind();
+        // SAFETY: the graph is ended once; the driver allows that while it is at work.
+        let _nobody_is_left_to_tell = unsafe { result::graph::exec_destroy(self.raw) };
     }
 }

@@ -53,12 +53,11 @@ impl fmt::Debug for DeviceBuffer {
 
 impl Drop for DeviceBuffer {
     fn drop(&mut self) {
-        // Memory that the driver does not take back stays where it is: it may be in use.
-        if self.context.bind().is_ok() {
-            // SAFETY: the memory came from `malloc_sync` and is freed once. Nothing queued touches
-            // it: that is what `upload`, `download` and `Lane` demand or see to.
-            let _nobody_is_left_to_tell = unsafe { result::free_sync(self.pointer) };
-        }
+        // Where this fails, the next call may still work: its context may be the current one.
+        let _the_next_call_tells = self.context.bind();
+        // SAFETY: the memory came from `malloc_sync` and is freed once. Nothing queued touches
+        // it: that is what `upload`, `download` and `Lane` demand or see to.
+        let _nobody_is_left_to_tell = unsafe { result::free_sync(self.pointer) };
     }
 }
 

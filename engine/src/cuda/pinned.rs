@@ -81,11 +81,10 @@ impl fmt::Debug for PinnedBuffer {
 
 impl Drop for PinnedBuffer {
     fn drop(&mut self) {
-        // Memory that the driver does not take back stays where it is: it may be in use.
-        if self.context.bind().is_ok() {
-            // SAFETY: the memory came from `malloc_host` and is freed once. Nothing queued touches
-            // it: that is what `upload`, `download` and `Lane` demand or see to.
-            let _nobody_is_left_to_tell = unsafe { result::free_host(self.start.as_ptr().cast()) };
-        }
+        // Where this fails, the next call may still work: its context may be the current one.
+        let _the_next_call_tells = self.context.bind();
+        // SAFETY: the memory came from `malloc_host` and is freed once. Nothing queued touches
+        // it: that is what `upload`, `download` and `Lane` demand or see to.
+        let _nobody_is_left_to_tell = unsafe { result::free_host(self.start.as_ptr().cast()) };
     }
 }

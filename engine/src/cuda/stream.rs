@@ -86,10 +86,10 @@ impl fmt::Debug for Stream {
 
 impl Drop for Stream {
     fn drop(&mut self) {
-        if self.context.bind().is_ok() {
-            // SAFETY: the stream is ended once; the driver still does what is queued on it.
-            let _nobody_is_left_to_tell = unsafe { result::stream::destroy(self.raw) };
-        }
+        // Where this fails, the next call may still work: its context may be the current one.
+        let _the_next_call_tells = self.context.bind();
+        // SAFETY: the stream is ended once; the driver still does what is queued on it.
+        let _nobody_is_left_to_tell = unsafe { result::stream::destroy(self.raw) };
     }
 }
 
@@ -102,7 +102,8 @@ struct Capture<'a> {
 impl Capture<'_> {
     fn end(&mut self) -> Result<Graph, CudaError> {
         self.open = false;
-        self.stream.context.bind()?;
+        // Where this fails, the next call may still work, and it must be made.
+        let _the_next_call_tells = self.stream.context.bind();
         // SAFETY: the stream lives, and this thread began its capture.
         let graph = unsafe { result::stream::end_capture(self.stream.raw) };
         let graph = graph.attempt("ending a capture")?;
