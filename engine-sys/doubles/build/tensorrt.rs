@@ -58,7 +58,8 @@ fn build_flavour(flavour: Flavour, headers: &Path) {
     write("parser_stubs.h", "nvonnxparser", "NvOnnxParser.h", &PARSER_INTERFACES);
 
     let with_headers = |library: SharedObject| {
-        let mut library = library.controlled_from("..")
+        let mut library = library
+            .controlled_from("..")
             .argument("-O2")
             // The bytes are compared with those of other runtimes.
             .argument("-ffp-contract=off")

@@ -176,11 +176,9 @@ private:
 } // namespace
 } // namespace fake
 
-API void* createNvOnnxParser_INTERNAL(void* network, void* logger, int caller) noexcept {
+// The caller's version is ignored, as the real parser of TensorRT-RTX 1.7 does.
+API void* createNvOnnxParser_INTERNAL(void* network, void* logger, int) noexcept {
     auto& known = *static_cast<fake::Logger*>(logger);
-    if (caller != NV_ONNX_PARSER_VERSION) {
-        fake::misuse("createNvOnnxParser_INTERNAL was called for the version number %d", caller);
-    }
     if (fake::injected(known, "createNvOnnxParser")) {
         return nullptr;
     }
