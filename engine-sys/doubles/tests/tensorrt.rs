@@ -71,10 +71,12 @@ fn program(flavour: Flavour) -> &'static Path {
 }
 
 fn selftest(flavour: Flavour, scenario: &str, environment: &[(&str, &str)]) -> Output {
-    let model = folder().join(format!("{flavour}-{scenario}.onnx"));
-    fs::write(&model, model::probe(SIDE)).unwrap();
+    let file = |ending: &str| folder().join(format!("{flavour}-{scenario}.{ending}"));
+    fs::write(file("onnx"), model::probe(SIDE, "")).unwrap();
+    fs::write(file("foreign.onnx"), model::probe(SIDE, "nobody")).unwrap();
     Command::new(program(flavour))
-        .args([Path::new(scenario), &model, &folder().join(format!("{flavour}-{scenario}.plan"))])
+        .arg(scenario)
+        .args([file("onnx"), file("foreign.onnx"), file("plan")])
         .env_remove("ENGINE_DOUBLES_CC")
         .envs(environment.iter().copied())
         .output()
@@ -134,7 +136,7 @@ fn broken_rules_end_the_process() {
     let rules = [
         ("caller", "was called for the version number"),
         ("builder", "a builder is destroyed while 1 of its networks and configurations live"),
-        ("parser", "after its parser, which owns its weights, was destroyed"),
+        ("weights", "after its parser, which owns its weights, was destroyed"),
         ("network", "a network is destroyed while its parser lives"),
         ("runtime", "a runtime is destroyed while 1 of its engines live"),
         ("engine", "an engine is destroyed while 1 of its execution contexts live"),

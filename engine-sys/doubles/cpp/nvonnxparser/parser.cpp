@@ -117,8 +117,7 @@ private:
         }
         for (std::size_t at = 0; at < graph.nodes.size(); ++at) {
             const OnnxNode& node = graph.nodes[at];
-            const bool known = (node.domain.empty() || node.domain == "ai.onnx")
-                && node.type.rfind("Unsupported", 0) != 0;
+            const bool known = node.domain.empty() || node.domain == "ai.onnx";
             if (!known) {
                 log(mLogger, Severity::kINFO,
                     "No importer registered for op: %s. Attempting to import as plugin.",

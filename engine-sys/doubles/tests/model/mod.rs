@@ -21,8 +21,9 @@ fn value(name: &str, dims: [usize; 4]) -> Vec<u8> {
     [field(1, name.as_bytes()), field(2, &field(1, &tensor))].concat()
 }
 
-/// An ONNX model with the probe's inputs, outputs and nodes. `side` is below 128.
-pub(crate) fn probe(side: usize) -> Vec<u8> {
+/// An ONNX model with the probe's inputs, outputs and nodes, of which `ReduceMean` is in `domain`.
+/// `side` is below 128.
+pub(crate) fn probe(side: usize, domain: &str) -> Vec<u8> {
     let operators =
         ["Slice", "Slice", "Mul", "Mul", "Add", "Greater", "Cast", "ReduceMean", "Mul", "Add"];
     let mut graph = Vec::new();
@@ -30,7 +31,8 @@ pub(crate) fn probe(side: usize) -> Vec<u8> {
         let last = at + 1 == operators.len();
         let output = if last { "output".to_owned() } else { format!("t{at}") };
         let name = format!("node_{at}");
-        let fields = [(2, output.as_str()), (3, &name), (4, operator)];
+        let domain = if operator == "ReduceMean" { domain } else { "" };
+        let fields = [(2, output.as_str()), (3, &name), (4, operator), (7, domain)];
         let node = fields.map(|(number, text)| field(number, text.as_bytes()));
         graph.extend(field(1, &node.concat()));
     }

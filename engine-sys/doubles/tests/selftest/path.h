@@ -15,6 +15,7 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <utility>
 #include <vector>
 
 #define CHECK(condition)                                                                           \
@@ -98,7 +99,7 @@ inline std::string read_file(const char* path) {
     return {std::istreambuf_iterator<char>(file), {}};
 }
 
-// Lives as long as the process: what the scenarios log to, and the model that they build.
+// Live as long as the process: what the scenarios log to, and the model that they build.
 extern Logger logger;
 extern std::string model;
 
