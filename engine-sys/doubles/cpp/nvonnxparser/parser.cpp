@@ -117,8 +117,7 @@ private:
         }
         for (std::size_t at = 0; at < graph.nodes.size(); ++at) {
             const OnnxNode& node = graph.nodes[at];
-            const bool known = (node.domain.empty() || node.domain == "ai.onnx")
-                && node.type.rfind("Unsupported", 0) != 0;
+            const bool known = node.domain.empty() || node.domain == "ai.onnx";
             if (!known) {
                 log(mLogger, Severity::kINFO,
                     "No importer registered for op: %s. Attempting to import as plugin.",
@@ -176,11 +175,9 @@ private:
 } // namespace
 } // namespace fake
 
-API void* createNvOnnxParser_INTERNAL(void* network, void* logger, int caller) noexcept {
+// The caller's version is ignored, as the real parser of TensorRT-RTX 1.7 does.
+API void* createNvOnnxParser_INTERNAL(void* network, void* logger, int) noexcept {
     auto& known = *static_cast<fake::Logger*>(logger);
-    if (caller != NV_ONNX_PARSER_VERSION) {
-        fake::misuse("createNvOnnxParser_INTERNAL was called for the version number %d", caller);
-    }
     if (fake::injected(known, "createNvOnnxParser")) {
         return nullptr;
     }
