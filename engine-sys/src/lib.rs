@@ -3,5 +3,9 @@
 //! This crate is the only one that sees C++. It holds no shim yet: [`TENSORRT_BUILT`] says so, and
 //! the tools that report on this machine print it.
 
+mod flavour;
+
+pub use flavour::{BadVersion, Flavour, UnknownFlavour, Version};
+
 /// Whether this build carries the TensorRT shim.
 pub const TENSORRT_BUILT: bool = false;
