@@ -4,8 +4,11 @@
 //! the tools that report on this machine print it.
 
 mod flavour;
+mod loader;
+pub mod search;
 
 pub use flavour::{BadVersion, Flavour, UnknownFlavour, Version};
+pub use loader::Loader;
 
 /// Whether this build carries the TensorRT shim.
 pub const TENSORRT_BUILT: bool = false;
