@@ -174,6 +174,27 @@ fn a_damaged_runtime_library() {
 }
 
 #[test]
+fn a_gpu_that_the_runtime_library_cannot_use() {
+    if !has_onnxruntime() {
+        return;
+    }
+    let work = Workplace::new();
+    // The library that scripts/setup installs is the one for the CPU.
+    let parts = [
+        "libonnxruntime.so: ONNX Runtime cannot use the GPU",
+        "libonnxruntime_providers_cuda.so is missing",
+        "pip install onnxruntime-gpu",
+        "--ort-lib",
+    ];
+    work.run(&["render", "pkg", "-o", "out", "--provider", "cuda"]).assert_refused(&parts);
+    work.run(&["bench", "--package", "pkg", "--provider", "cuda", "--json", "out"])
+        .assert_refused(&parts);
+    work.run(&["render", "pkg", "-o", "out", "--provider", "tpu"]).assert_usage(&["cpu, cuda"]);
+    assert_eq!(work.names("."), ["pkg"]);
+    work.run(&["render", "pkg", "-o", "out", "--provider", "cpu"]).assert_ok();
+}
+
+#[test]
 fn the_simulated_backend_needs_no_network() {
     let work = Workplace::with(&SampleOptions { side: 320, ..small() });
     std::fs::remove_dir_all(work.path("pkg/checkpoint")).unwrap();

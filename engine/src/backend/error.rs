@@ -47,6 +47,16 @@ pub enum BackendError {
     /// No usable runtime library.
     #[error(transparent)]
     Library(#[from] LibraryError),
+    /// ONNX Runtime cannot compute where it was asked to.
+    #[error("{}: ONNX Runtime cannot use the GPU: {problem}", library.display())]
+    Provider {
+        /// The ONNX Runtime library.
+        library: PathBuf,
+        /// What is missing, and how to get it.
+        problem: String,
+        /// What the runtime said, where it was asked.
+        source: Option<Box<dyn std::error::Error + Send + Sync>>,
+    },
     /// The runtime failed while working.
     #[error("ONNX Runtime failed {attempt}")]
     Run {

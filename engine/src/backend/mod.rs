@@ -8,7 +8,7 @@ mod spec;
 
 pub use error::BackendError;
 pub use library::{LibraryError, find_onnxruntime};
-pub use onnxruntime::{OnnxRuntime, OnnxRuntimeOptions};
+pub use onnxruntime::{OnnxRuntime, OnnxRuntimeOptions, Provider};
 pub use simulated::Simulated;
 pub use spec::{BatchLimit, ModelSpec};
 

@@ -1,33 +1,37 @@
-//! ONNX Runtime on the CPU, loaded at run time.
+//! A model on ONNX Runtime.
 
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use ort::environment::Environment;
-use ort::session::Session;
-use ort::value::{TensorElementType, TensorRef, TensorValueType, Value, ValueType};
+use ort::session::{OutputSelector, RunOptions, Session};
+use ort::value::{TensorElementType, TensorRef, TensorValueType, ValueType};
 
-use super::spec::TensorInfo;
-use super::{Backend, BackendError, BatchLimit, LibraryError, ModelSpec};
-use crate::batch::{
-    Completed, HostBatch, HostBuffer, InFlight, PredictionMemory, Predictions, Span,
-};
+use super::Provider;
+use super::environment::environment;
+use super::outputs::{Outputs, Prediction};
+use crate::backend::spec::TensorInfo;
+use crate::backend::{Backend, BackendError, BatchLimit, LibraryError, ModelSpec};
+use crate::batch::{Completed, HostBatch, HostBuffer, InFlight, Predictions, Span};
 use crate::frame::ModelGeometry;
 use crate::onnx::Model;
 
 /// How to run a model on ONNX Runtime.
 #[derive(Clone, Debug)]
 pub struct OnnxRuntimeOptions {
-    /// The library, from [`find_onnxruntime`](super::find_onnxruntime).
+    /// The library, from [`find_onnxruntime`](crate::backend::find_onnxruntime).
     pub library: PathBuf,
-    /// Threads that work on one operator; at least 1.
+    /// Threads that work on one operator; at least 1. On a GPU one is enough: it waits.
     pub threads: usize,
+    /// What computes.
+    pub provider: Provider,
 }
 
-/// A session on the CPU. It computes while it is waited for, so one batch can be in flight.
+/// A session. It computes while it is waited for, so one batch can be in flight.
 pub struct OnnxRuntime {
     spec: ModelSpec,
     threads: usize,
+    provider: Provider,
+    outputs: Outputs,
     session: Session,
 }
 
@@ -35,20 +39,22 @@ impl OnnxRuntime {
     /// Loads the library and the model, and checks that the engine can feed it.
     ///
     /// # Errors
-    /// When the library cannot be loaded, the file is not a model, or its inputs and outputs are
-    /// not the expected ones.
+    /// When the library cannot be loaded or lacks the provider, the provider does not start, the
+    /// file is not a model, or its inputs and outputs are not the expected ones.
     pub fn open(model: &Path, options: &OnnxRuntimeOptions) -> Result<Self, BackendError> {
         // What the file declares is checked first: the runtime's own words for a model that is
         // missing, cut short or of other shapes are riddles.
         ModelSpec::declared(model, &Model::load(model)?)?;
-        let environment = environment(&options.library)?;
-        let session = session(&environment, model, options.threads)
-            .map_err(|error| BackendError::Load { path: model.to_owned(), source: error.into() })?;
+        let OnnxRuntimeOptions { library, threads, provider } = options;
+        provider.check(library)?;
+        let environment = environment(library)?;
+        let session = provider.session(&environment, library, model, *threads)?;
         let describe =
             |list: &[ort::value::Outlet]| list.iter().map(tensor_info).collect::<Vec<_>>();
         let spec =
             ModelSpec::check(model, &describe(session.inputs()), &describe(session.outputs()))?;
-        Ok(Self { spec, threads: options.threads, session })
+        let outputs = Outputs::new(&session, *provider).map_err(failed("preparing its output"))?;
+        Ok(Self { spec, threads: *threads, provider: *provider, outputs, session })
     }
 
     /// What is known about the model.
@@ -66,65 +72,52 @@ impl OnnxRuntime {
     }
 
     fn run(&mut self, batch: &HostBatch) -> Result<Prediction, BackendError> {
-        let frames = match self.spec.batch_limit() {
-            BatchLimit::Any => batch.len(),
-            // A short last batch runs at full size; what the spare slots predict is not read.
-            BatchLimit::Fixed(n) => n,
+        // Where a short last batch runs at full size, what the spare slots predict is not read.
+        let frames = match (self.spec.batch_limit(), self.provider) {
+            (BatchLimit::Fixed(n), _) => n,
+            (BatchLimit::Any, Provider::Cpu) => batch.len(),
+            // Every new size costs cuDNN a search for its fastest algorithms.
+            (BatchLimit::Any, Provider::Cuda { .. }) => batch.capacity(),
         };
         let side = self.spec.geometry().side();
-        let failed = |attempt: &'static str| {
-            move |error: ort::Error| BackendError::Run { attempt, source: error.into() }
-        };
         let image = TensorRef::from_array_view(([frames, 6, side, side], batch.image(frames)))
             .map_err(failed("binding the image input"))?;
         let audio = TensorRef::from_array_view(([frames, 32, 16, 16], batch.audio(frames)))
             .map_err(failed("binding the audio input"))?;
         let inputs = ort::inputs![ModelSpec::IMAGE => image, ModelSpec::AUDIO => audio];
-        let mut outputs = self.session.run(inputs).map_err(failed("running the network"))?;
-        let expected = vec![frames as i64, 3, side as i64, side as i64];
+        // An output that is given beforehand is what IoBinding is for, too. Its inputs, however,
+        // are copied where they are on the right device already, in which ort 2.0.0-rc.15 waits
+        // for itself for ever.
+        let shape = [frames, 3, side, side];
+        let options = self
+            .outputs
+            .take(shape)
+            .and_then(|tensor| {
+                let only = OutputSelector::no_default().with(ModelSpec::OUTPUT);
+                Ok(RunOptions::new()?.with_outputs(only.preallocate(ModelSpec::OUTPUT, tensor)))
+            })
+            .map_err(failed("preparing its output"))?;
+        let mut outputs = self
+            .session
+            .run_with_options(inputs, &options)
+            .map_err(failed("running the network"))?;
+        let expected = shape.map(|size| size as i64);
+        let unlike =
+            |found: Vec<i64>| BackendError::OutputShape { found, expected: expected.into() };
         let output = outputs
             .remove(ModelSpec::OUTPUT)
             .and_then(|value| value.downcast::<TensorValueType<f32>>().ok())
-            .ok_or_else(|| BackendError::OutputShape {
-                found: vec![],
-                expected: expected.clone(),
-            })?;
-        if output.shape()[..] != expected[..] {
-            return Err(BackendError::OutputShape { found: output.shape().to_vec(), expected });
+            .ok_or_else(|| unlike(vec![]))?;
+        match output.shape()[..] == expected {
+            true => Ok(self.outputs.lend(output)),
+            false => Err(unlike(output.shape().to_vec())),
         }
-        Ok(Prediction(output))
     }
 }
 
-/// The library can be loaded once a process; a second path is refused rather than ignored.
-fn environment(library: &Path) -> Result<Environment, LibraryError> {
-    use std::sync::{Mutex, PoisonError};
-    static LOADED: Mutex<Option<(PathBuf, Environment)>> = Mutex::new(None);
-    let unusable = |source: Box<dyn std::error::Error + Send + Sync>| LibraryError::Unusable {
-        path: library.to_owned(),
-        source,
-    };
-    let mut loaded = LOADED.lock().unwrap_or_else(PoisonError::into_inner);
-    if let Some((path, environment)) = &*loaded {
-        return match path == library {
-            true => Ok(environment.clone()),
-            false => Err(unusable(
-                format!("{} is already loaded in this process", path.display()).into(),
-            )),
-        };
-    }
-    let environment = ort::init_from(library)
-        .map_err(|error| unusable(error.into()))?
-        .build()
-        .map_err(|error| unusable(error.into()))?;
-    environment.set_log_level(ort::logging::LogLevel::Error);
-    *loaded = Some((library.to_owned(), environment.clone()));
-    Ok(environment)
-}
-
-fn session(environment: &Environment, model: &Path, threads: usize) -> ort::Result<Session> {
-    let mut builder = Session::builder(environment)?.with_intra_threads(threads)?;
-    builder.commit_from_file(model)
+/// What to make of an error of the runtime's.
+fn failed(attempt: &'static str) -> impl FnOnce(ort::Error) -> BackendError {
+    move |error| BackendError::Run { attempt, source: error.into() }
 }
 
 fn tensor_info(outlet: &ort::value::Outlet) -> TensorInfo {
@@ -153,22 +146,13 @@ fn tensor_info(outlet: &ort::value::Outlet) -> TensorInfo {
     }
 }
 
-/// An output tensor in memory of the runtime's arena.
-struct Prediction(Value<TensorValueType<f32>>);
-
-impl PredictionMemory for Prediction {
-    fn floats(&self) -> &[f32] {
-        self.0.extract_tensor().1
-    }
-}
-
 impl Backend for OnnxRuntime {
     fn name(&self) -> &'static str {
         "onnxruntime"
     }
 
     fn provider(&self) -> &str {
-        "CPUExecutionProvider"
+        self.provider.name()
     }
 
     fn geometry(&self) -> ModelGeometry {
@@ -195,7 +179,8 @@ impl Backend for OnnxRuntime {
                 batch: capacity,
                 possible: n,
             }),
-            // The predictions arrive in memory of the runtime's own.
+            // The predictions arrive in memory of the runtime's own. The inputs are the batch's; in
+            // pinned memory they would be uploaded without a detour.
             _ => {
                 let none = Predictions::Host(HostBuffer::zeroed(0)?);
                 Ok(HostBatch::new(self.spec.geometry(), capacity, none)?)
