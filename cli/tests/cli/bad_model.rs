@@ -1,5 +1,7 @@
 //! Networks that cannot be run.
 
+use std::process::Command;
+
 use engine::onnx::proto::type_proto::{Tensor, Value};
 use engine::onnx::proto::{DimensionValue, GraphProto, ValueInfoProto};
 use engine::sample::{Batch, SampleOptions, probe};
@@ -32,6 +34,20 @@ fn files_that_are_not_onnx() {
     assert_refused(&work, "cut.onnx", &["is not an ONNX model, or it is truncated"]);
     work.assert_render_refused(&["--model", "none.onnx"], &["none.onnx", "No such file"]);
     work.assert_render_refused(&["--model", "pkg"], &["pkg", "Is a directory"]);
+}
+
+#[test]
+fn pipes_and_devices_are_refused_rather_than_waited_for() {
+    let work = Workplace::new();
+    let made = Command::new("mkfifo").arg(work.path("pipe")).status().unwrap();
+    assert!(made.success());
+    for (file, kind) in [("pipe", "this is a pipe"), ("/dev/zero", "this is a device")] {
+        let parts = [file, kind, "expected a regular file"];
+        assert_refused(&work, file, &parts);
+        work.assert_render_refused(&["--features", file], &parts);
+    }
+    std::fs::rename(work.path("pipe"), work.path("pkg/dataset_manifest.json")).unwrap();
+    work.assert_render_refused(&[], &["pkg/dataset_manifest.json", "this is a pipe"]);
 }
 
 /// Makes a sound network one that the engine cannot feed.
