@@ -64,7 +64,10 @@ pub(crate) struct BackendArgs {
     /// The ONNX Runtime library [default: $ORT_DYLIB_PATH, else what scripts/setup installed].
     #[arg(long, value_name = "FILE")]
     pub(crate) ort_lib: Option<PathBuf>,
-    /// Threads that run the network [default: one a core].
+    /// Where ONNX Runtime computes.
+    #[arg(long, value_enum, default_value_t = ProviderChoice::Cpu)]
+    pub(crate) provider: ProviderChoice,
+    /// CPU threads that run the network [default: one a core; with --provider cuda 1].
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub(crate) threads: Option<u16>,
 }
@@ -72,10 +75,19 @@ pub(crate) struct BackendArgs {
 /// What runs the network.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum BackendChoice {
-    /// ONNX Runtime on the CPU.
+    /// ONNX Runtime, on the CPU unless --provider says otherwise.
     Onnxruntime,
     /// A stand-in for an accelerator: fixed time per frame, fixed predictions, CPU left free.
     Simulated,
+}
+
+/// Where ONNX Runtime computes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ProviderChoice {
+    /// The processor.
+    Cpu,
+    /// The first NVIDIA GPU; needs the library of the onnxruntime-gpu package.
+    Cuda,
 }
 
 /// How frames are read and made.

@@ -2,12 +2,13 @@
 
 use std::fmt;
 use std::io::ErrorKind;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use anyhow::Result;
 use engine::backend::{OnnxRuntime, find_onnxruntime};
 use engine::composite::{KernelLevel, opencv_version};
+use engine_sys::Loader;
 
 use crate::Outcome;
 use crate::args::DoctorArgs;
@@ -229,56 +230,6 @@ impl Tool {
     }
 }
 
-/// Where the dynamic loader looks, in its order.
-struct Loader {
-    /// `LD_LIBRARY_PATH`.
-    first: Vec<PathBuf>,
-    /// What `ldconfig -p` prints.
-    cache: String,
-    /// Folders that are searched without being listed, or that drivers are put into.
-    last: Vec<PathBuf>,
-}
-
-impl Loader {
-    fn of_this_process() -> Self {
-        let first = std::env::var_os("LD_LIBRARY_PATH").unwrap_or_default();
-        // Not on the PATH of users other than root.
-        let cache = ["ldconfig", "/sbin/ldconfig"].iter().find_map(|program| {
-            match Tool::run(program, &["-p"]) {
-                Tool::Said(text) => Some(text),
-                Tool::Missing | Tool::Failed(_) => None,
-            }
-        });
-        let multiarch = format!("/usr/lib/{}-linux-gnu", std::env::consts::ARCH);
-        let last = [&multiarch, "/usr/lib64", "/usr/lib", "/usr/local/lib"];
-        let drivers = ["/usr/local/nvidia/lib64", "/usr/local/cuda/lib64", "/usr/lib/wsl/lib"];
-        Self {
-            first: std::env::split_paths(&first).filter(|p| !p.as_os_str().is_empty()).collect(),
-            cache: cache.unwrap_or_default(),
-            last: last.into_iter().chain(drivers).map(PathBuf::from).collect(),
-        }
-    }
-
-    fn find(&self, library: &str) -> Option<PathBuf> {
-        let within = |folders: &[PathBuf]| {
-            folders.iter().map(|folder| folder.join(library)).find(|path| path.exists())
-        };
-        within(&self.first)
-            .or_else(|| cached(&self.cache, library).map(Path::to_owned))
-            .or_else(|| within(&self.last))
-    }
-}
-
-/// The path of a library in the output of `ldconfig -p`, for this processor.
-fn cached<'a>(cache: &'a str, library: &str) -> Option<&'a Path> {
-    let arch = if cfg!(target_arch = "aarch64") { "AArch64" } else { "x86-64" };
-    cache.lines().find_map(|line| {
-        let (entry, path) = line.split_once(" => ")?;
-        let (name, kind) = entry.trim().split_once(' ')?;
-        (name == library && kind.contains(arch)).then_some(Path::new(path))
-    })
-}
-
 /// The version in `/proc/driver/nvidia/version`.
 fn driver_version(text: &str) -> &str {
     let is_version =
@@ -365,8 +316,6 @@ impl fmt::Display for Report {
 
 #[cfg(test)]
 mod tests {
-    use std::fs;
-
     use super::*;
 
     fn bare() -> Probe {
@@ -465,26 +414,6 @@ mod tests {
             text.contains("\n  CUDA driver: In a container, start it with --gpus all"),
             "{text}"
         );
-    }
-
-    #[test]
-    fn libraries_are_found_in_the_order_of_the_loader() {
-        let dir = tempfile::tempdir().unwrap();
-        let [first, last] = ["first", "last"].map(|name| dir.path().join(name));
-        for (folder, names) in [(&first, &["liba.so"][..]), (&last, &["liba.so", "libc.so"])] {
-            fs::create_dir(folder).unwrap();
-            names.iter().for_each(|name| fs::write(folder.join(name), "").unwrap());
-        }
-        let arch = if cfg!(target_arch = "aarch64") { "AArch64" } else { "x86-64" };
-        let cache = format!(
-            "3 libs found in cache `/etc/ld.so.cache'\n\tliba.so (libc6,{arch}) => /cache/liba.so\n\
-             \tlibb.so (libc6) => /32/libb.so\n\tlibb.so (libc6,{arch}) => /cache/libb.so\n"
-        );
-        let loader = Loader { first: vec![first.clone()], cache, last: vec![last.clone()] };
-        assert_eq!(loader.find("liba.so"), Some(first.join("liba.so")));
-        assert_eq!(loader.find("libb.so"), Some("/cache/libb.so".into()));
-        assert_eq!(loader.find("libc.so"), Some(last.join("libc.so")));
-        assert_eq!(loader.find("lib"), None);
     }
 
     #[test]

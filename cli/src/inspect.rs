@@ -21,7 +21,7 @@ pub(crate) fn run(args: &InspectArgs) -> Result<Outcome> {
     let path = &args.path;
     if path.is_dir() {
         package(path)?;
-    } else if path.is_file() {
+    } else if path.exists() {
         model(path)?;
     } else {
         bail!(

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
 use engine::backend::{
-    Backend, ModelSpec, OnnxRuntime, OnnxRuntimeOptions, Simulated, find_onnxruntime,
+    Backend, ModelSpec, OnnxRuntime, OnnxRuntimeOptions, Provider, Simulated, find_onnxruntime,
 };
 use engine::batch::Assembler;
 use engine::composite::Compositor;
@@ -16,7 +16,7 @@ use engine::frame::ModelGeometry;
 use engine::onnx::Model;
 use engine::pipeline::{Stages, ThreadBudget, cores};
 
-use crate::args::{BackendArgs, BackendChoice, FrameArgs, Workers};
+use crate::args::{BackendArgs, BackendChoice, FrameArgs, ProviderChoice, Workers};
 use crate::output::note;
 use crate::progress::with_preload_bar;
 
@@ -173,8 +173,13 @@ fn open_backend(root: &Path, args: &BackendArgs, model: Option<&Path>) -> Result
                 );
             };
             let library = find_onnxruntime(args.ort_lib.as_deref())?;
-            let threads = args.threads.map_or_else(cores, usize::from);
-            Ok(Box::new(OnnxRuntime::open(model, &OnnxRuntimeOptions { library, threads })?))
+            let (provider, threads) = match args.provider {
+                ProviderChoice::Cpu => (Provider::Cpu, cores()),
+                ProviderChoice::Cuda => (Provider::Cuda { device: 0 }, 1),
+            };
+            let threads = args.threads.map_or(threads, usize::from);
+            let options = OnnxRuntimeOptions { library, threads, provider };
+            Ok(Box::new(OnnxRuntime::open(model, &options)?))
         }
     }
 }

@@ -20,10 +20,12 @@ mod ffi;
 mod flavour;
 #[cfg(feature = "tensorrt")]
 mod library;
+mod loader;
 #[cfg(feature = "tensorrt")]
 mod log;
 #[cfg(feature = "tensorrt")]
 mod progress;
+pub mod search;
 
 #[cfg(feature = "tensorrt")]
 pub use engine::{Element, Engine, ExecutionContext, TensorInfo};
@@ -32,6 +34,7 @@ pub use error::Error;
 pub use flavour::{BadVersion, Flavour, UnknownFlavour, Version};
 #[cfg(feature = "tensorrt")]
 pub use library::{BuildOptions, Built, InputProfile, Library};
+pub use loader::Loader;
 #[cfg(feature = "tensorrt")]
 pub use log::{Log, Severity};
 #[cfg(feature = "tensorrt")]

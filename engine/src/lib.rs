@@ -14,6 +14,7 @@ pub mod frame;
 pub mod metrics;
 pub mod onnx;
 pub mod pipeline;
+mod regular_file;
 #[cfg(feature = "sample")]
 pub mod sample;
 pub mod sink;

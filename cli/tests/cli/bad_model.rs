@@ -1,5 +1,7 @@
 //! Networks that cannot be run.
 
+use std::process::Command;
+
 use engine::onnx::proto::type_proto::{Tensor, Value};
 use engine::onnx::proto::{DimensionValue, GraphProto, ValueInfoProto};
 use engine::sample::{Batch, SampleOptions, probe};
@@ -32,6 +34,20 @@ fn files_that_are_not_onnx() {
     assert_refused(&work, "cut.onnx", &["is not an ONNX model, or it is truncated"]);
     work.assert_render_refused(&["--model", "none.onnx"], &["none.onnx", "No such file"]);
     work.assert_render_refused(&["--model", "pkg"], &["pkg", "Is a directory"]);
+}
+
+#[test]
+fn pipes_and_devices_are_refused_rather_than_waited_for() {
+    let work = Workplace::new();
+    let made = Command::new("mkfifo").arg(work.path("pipe")).status().unwrap();
+    assert!(made.success());
+    for (file, kind) in [("pipe", "this is a pipe"), ("/dev/zero", "this is a device")] {
+        let parts = [file, kind, "expected a regular file"];
+        assert_refused(&work, file, &parts);
+        work.assert_render_refused(&["--features", file], &parts);
+    }
+    std::fs::rename(work.path("pipe"), work.path("pkg/dataset_manifest.json")).unwrap();
+    work.assert_render_refused(&[], &["pkg/dataset_manifest.json", "this is a pipe"]);
 }
 
 /// Makes a sound network one that the engine cannot feed.
@@ -171,6 +187,27 @@ fn a_damaged_runtime_library() {
     Answer::of(&args, answer)
         .assert_refused(&["other.so: no such file", "ORT_DYLIB_PATH must name"]);
     assert_eq!(work.names("out"), [""; 0]);
+}
+
+#[test]
+fn a_gpu_that_the_runtime_library_cannot_use() {
+    if !has_onnxruntime() {
+        return;
+    }
+    let work = Workplace::new();
+    // The library that scripts/setup installs is the one for the CPU.
+    let parts = [
+        "libonnxruntime.so: ONNX Runtime cannot use the GPU",
+        "libonnxruntime_providers_cuda.so is missing",
+        "pip install onnxruntime-gpu",
+        "--ort-lib",
+    ];
+    work.run(&["render", "pkg", "-o", "out", "--provider", "cuda"]).assert_refused(&parts);
+    work.run(&["bench", "--package", "pkg", "--provider", "cuda", "--json", "out"])
+        .assert_refused(&parts);
+    work.run(&["render", "pkg", "-o", "out", "--provider", "tpu"]).assert_usage(&["cpu, cuda"]);
+    assert_eq!(work.names("."), ["pkg"]);
+    work.run(&["render", "pkg", "-o", "out", "--provider", "cpu"]).assert_ok();
 }
 
 #[test]

@@ -74,6 +74,16 @@ pub enum BackendError {
         /// Why it cannot be.
         state: &'static str,
     },
+    /// ONNX Runtime cannot compute where it was asked to.
+    #[error("{}: ONNX Runtime cannot use the GPU: {problem}", library.display())]
+    Provider {
+        /// The ONNX Runtime library.
+        library: PathBuf,
+        /// What is missing, and how to get it.
+        problem: String,
+        /// What the runtime said, where it was asked.
+        source: Option<Box<dyn std::error::Error + Send + Sync>>,
+    },
     /// The runtime failed while working.
     #[error("ONNX Runtime failed {attempt}")]
     Run {

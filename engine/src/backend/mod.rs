@@ -10,7 +10,7 @@ mod tensorrt;
 
 pub use error::BackendError;
 pub use library::{LibraryError, find_onnxruntime};
-pub use onnxruntime::{OnnxRuntime, OnnxRuntimeOptions};
+pub use onnxruntime::{OnnxRuntime, OnnxRuntimeOptions, Provider};
 pub use simulated::Simulated;
 pub use spec::{BatchLimit, ModelSpec};
 #[cfg(feature = "tensorrt")]

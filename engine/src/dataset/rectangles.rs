@@ -1,7 +1,6 @@
 //! `cache/crop_rectangles.json`: where in each frame the face crop belongs.
 
 use std::fmt;
-use std::fs;
 use std::path::Path;
 
 use serde::Deserialize;
@@ -11,11 +10,12 @@ use serde_json::Value;
 use super::DatasetError;
 use super::manifest::field_error;
 use crate::frame::{Rect, Size};
+use crate::regular_file;
 
 /// Reads one rectangle for each frame, all inside `frame_size`.
 pub(super) fn load(path: &Path, frame_size: Size) -> Result<Vec<Rect>, DatasetError> {
-    let text =
-        fs::read(path).map_err(|source| DatasetError::Io { path: path.to_owned(), source })?;
+    let text = regular_file::read(path)
+        .map_err(|source| DatasetError::Io { path: path.to_owned(), source })?;
     let Entries(entries) = serde_json::from_slice(&text)
         .map_err(|source| DatasetError::Json { path: path.to_owned(), source })?;
     let whole = |found: String, expected: &str| DatasetError::Field {

@@ -1,7 +1,6 @@
 //! A model in memory.
 
 use std::collections::HashSet;
-use std::fs::File;
 use std::io::{self, Read, Write};
 use std::path::Path;
 
@@ -9,6 +8,7 @@ use prost::Message;
 
 use super::proto::{GraphProto, ModelProto, TensorProto};
 use super::{OnnxError, TensorInfo};
+use crate::regular_file;
 
 /// Largest file that protobuf, and with it ONNX, allows.
 const MAX_BYTES: u64 = 2 << 30;
@@ -31,7 +31,7 @@ impl Model {
     pub fn load(path: impl AsRef<Path>) -> Result<Self, OnnxError> {
         let path = path.as_ref();
         let read = |source| OnnxError::Read { path: path.to_owned(), source };
-        let mut file = File::open(path).map_err(read)?;
+        let mut file = regular_file::open(path).map_err(read)?;
         let bytes = file.metadata().map_err(read)?.len();
         if bytes > MAX_BYTES {
             return Err(OnnxError::TooLarge { path: path.to_owned(), bytes });
@@ -167,7 +167,7 @@ fn write_whole(path: &Path, data: &[u8]) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use std::fs;
+    use std::fs::{self, File};
 
     use super::super::proto::type_proto::{Tensor, Value};
     use super::super::proto::*;

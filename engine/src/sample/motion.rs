@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 use std::f32::consts::TAU;
-use std::fs;
 use std::path::Path;
 
 use rand::{Rng, SeedableRng};
@@ -10,6 +9,7 @@ use rand_chacha::ChaCha8Rng;
 use serde::Deserialize;
 
 use crate::frame::{Rect, Size};
+use crate::regular_file;
 
 use super::{FPS, SampleError};
 
@@ -132,7 +132,7 @@ pub(super) fn read_rectangles(
         rect: [i64; 4],
     }
 
-    let bytes = fs::read(path)
+    let bytes = regular_file::read(path)
         .map_err(|source| SampleError::ReadRectangles { path: path.to_owned(), source })?;
     let bad = |problem: String| SampleError::Rectangles { path: path.to_owned(), problem };
     let entries: HashMap<String, Entry> = serde_json::from_slice(&bytes).map_err(|error| {
@@ -170,6 +170,8 @@ fn mean(values: &[[f32; 3]]) -> [f32; 3] {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     #[test]

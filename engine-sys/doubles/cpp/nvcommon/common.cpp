@@ -44,12 +44,12 @@ void log(Logger& logger, Severity severity, const char* format, ...) {
     logger.log(severity, text.c_str());
 }
 
-bool injected(Logger& logger, const char* call) {
+int injected(Logger& logger, const char* call) {
     const int code = double_call(call);
     if (code != 0) {
         log(logger, Severity::kERROR, "%s failed as the test asked (code %d)", call, code);
     }
-    return code != 0;
+    return code;
 }
 
 Alive::Alive(const char* kind) : mKind(kind) {

@@ -57,10 +57,11 @@ API void* createInferBuilder_INTERNAL(void* logger, std::int32_t caller) noexcep
 API void* createInferRuntime_INTERNAL(void* logger, std::int32_t caller) noexcept {
     check_caller("createInferRuntime_INTERNAL", logger, caller);
     auto& known = *static_cast<fake::Logger*>(logger);
-    if (fake::injected(known, "createInferRuntime")) {
-        return nullptr;
+    // The real library gives a small number on a machine without a driver: so does a fault, which
+    // nobody may take for an object.
+    if (const int code = fake::injected(known, "createInferRuntime"); code != 0) {
+        return reinterpret_cast<void*>(static_cast<std::uintptr_t>(code));
     }
-    // What the real library gives on a machine without a driver, and nobody may touch.
     if (std::getenv("ENGINE_DOUBLES_BOGUS_RUNTIME") != nullptr) {
         return reinterpret_cast<void*>(std::uintptr_t{0x228});
     }

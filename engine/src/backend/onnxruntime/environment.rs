@@ -1,0 +1,35 @@
+//! The loaded library, of which there is one a process.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+
+use ort::environment::Environment;
+
+use super::provider::resolved;
+use crate::backend::LibraryError;
+
+/// Loads `library`. It can be loaded once a process; a second one is refused rather than ignored.
+pub(super) fn environment(library: &Path) -> Result<Environment, LibraryError> {
+    static LOADED: Mutex<Option<(PathBuf, Environment)>> = Mutex::new(None);
+    let unusable = |source: Box<dyn std::error::Error + Send + Sync>| LibraryError::Unusable {
+        path: library.to_owned(),
+        source,
+    };
+    let file = resolved(library);
+    let mut loaded = LOADED.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some((path, environment)) = &*loaded {
+        return match *path == file {
+            true => Ok(environment.clone()),
+            false => Err(unusable(
+                format!("{} is already loaded in this process", path.display()).into(),
+            )),
+        };
+    }
+    let environment = ort::init_from(&file)
+        .map_err(|error| unusable(error.into()))?
+        .build()
+        .map_err(|error| unusable(error.into()))?;
+    environment.set_log_level(ort::logging::LogLevel::Error);
+    *loaded = Some((file, environment.clone()));
+    Ok(environment)
+}
