@@ -15,3 +15,4 @@ pub mod pipeline;
 #[cfg(feature = "sample")]
 pub mod sample;
 pub mod sink;
+pub mod verify;

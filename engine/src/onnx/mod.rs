@@ -5,6 +5,8 @@
 
 mod error;
 mod model;
+mod names;
+pub mod precision;
 pub mod proto;
 mod tensor;
 
