@@ -18,3 +18,4 @@ mod regular_file;
 #[cfg(feature = "sample")]
 pub mod sample;
 pub mod sink;
+pub mod verify;

@@ -22,6 +22,7 @@ mod plan;
 
 pub use choice::{CompositorChoice, Interpolation, KernelLevel};
 pub use compositor::{Compositor, Scratch};
+pub(crate) use cpu::to_byte;
 pub use error::{CompositeError, UnknownName};
 
 /// Version of the OpenCV that is linked; `None` in a build without it.

@@ -3,8 +3,11 @@
 //! [`Model`] answers the questions that the engine asks; [`proto`] is the format itself, for code
 //! that builds or rewrites graphs.
 
+pub mod batch;
 mod error;
 mod model;
+mod names;
+pub mod precision;
 pub mod proto;
 mod tensor;
 

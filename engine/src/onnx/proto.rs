@@ -12,8 +12,16 @@ use prost::{Message, Oneof};
 pub mod data_type {
     /// 32-bit float.
     pub const FLOAT: i32 = 1;
+    /// 32-bit signed integer.
+    pub const INT32: i32 = 6;
     /// 64-bit signed integer.
     pub const INT64: i32 = 7;
+    /// Bytes, UTF-8 by convention.
+    pub const STRING: i32 = 8;
+    /// True or false, one byte each.
+    pub const BOOL: i32 = 9;
+    /// 16-bit float.
+    pub const FLOAT16: i32 = 10;
 }
 
 /// Numbers of `AttributeProto.AttributeType`: which field of an attribute holds its value.
@@ -24,6 +32,8 @@ pub mod attribute_type {
     pub const INT: i32 = 2;
     /// `s`.
     pub const STRING: i32 = 3;
+    /// `t`.
+    pub const TENSOR: i32 = 4;
     /// `ints`.
     pub const INTS: i32 = 7;
 }

@@ -33,7 +33,8 @@ const char* version();
 void log(Logger& logger, Severity severity, const char* format, ...)
     __attribute__((format(printf, 3, 4)));
 
-// Whether the call of this name must fail now because a test asked for it. Logs that it does.
+// The code with which the call of this name must fail now because a test asked for it, or 0. Logs
+// that it does.
 int injected(Logger& logger, const char* call);
 
 // Counts an object of a kind while it lives, and records its beginning and its end.

@@ -16,3 +16,4 @@ mod shuffle;
 pub(super) use avx2::Avx2;
 #[cfg(target_arch = "x86_64")]
 pub(super) use avx512::Avx512;
+pub(crate) use scalar::to_byte;
