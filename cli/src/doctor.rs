@@ -189,7 +189,11 @@ impl Probe {
     fn tensorrt(&self) -> Finding {
         let found: Vec<_> = self.tensorrt.iter().map(|path| path.display().to_string()).collect();
         let libraries = if found.is_empty() { "no library found".into() } else { found.join(", ") };
-        let built = if engine_sys::TENSORRT_BUILT { "built in" } else { "not part of this build" };
+        let built = if engine_sys::Flavour::ALL.iter().any(|flavour| flavour.headers().is_some()) {
+            "built in"
+        } else {
+            "not part of this build"
+        };
         Finding::note("TensorRT", format!("{built}; {libraries}"))
     }
 

@@ -6,6 +6,8 @@ mod control;
 mod cuda;
 #[path = "build/shared_object.rs"]
 mod shared_object;
+#[path = "build/stubs.rs"]
+mod stubs;
 #[path = "build/tensorrt.rs"]
 mod tensorrt;
 

@@ -1,7 +1,38 @@
-//! Raw bindings to TensorRT through a small C++ shim.
+//! TensorRT through a small C++ shim.
 //!
-//! This crate is the only one that sees C++. It holds no shim yet: [`TENSORRT_BUILT`] says so, and
-//! the tools that report on this machine print it.
+//! The only crate that sees C++. TensorRT comes in lines that do not fit each other ([`Flavour`]);
+//! the shim is compiled once per flavour whose headers are there, and the libraries are loaded at
+//! run time: nothing of TensorRT or CUDA is linked. A library's version is checked before anything
+//! else in it is called.
+//!
+//! Without the feature `tensorrt`, or without headers, the crate still names the flavours and finds
+//! their libraries, and [`Flavour::headers`] says that no shim is there.
 
-/// Whether this build carries the TensorRT shim.
-pub const TENSORRT_BUILT: bool = false;
+#![cfg_attr(feature = "tensorrt", expect(unsafe_code, reason = "C++ is called from here"))]
+
+#[cfg(feature = "tensorrt")]
+mod engine;
+#[cfg(feature = "tensorrt")]
+mod error;
+#[cfg(feature = "tensorrt")]
+#[expect(unreachable_pub, reason = "the bridge writes pub")]
+mod ffi;
+mod flavour;
+#[cfg(feature = "tensorrt")]
+mod library;
+#[cfg(feature = "tensorrt")]
+mod log;
+#[cfg(feature = "tensorrt")]
+mod progress;
+
+#[cfg(feature = "tensorrt")]
+pub use engine::{Element, Engine, ExecutionContext, TensorInfo};
+#[cfg(feature = "tensorrt")]
+pub use error::Error;
+pub use flavour::{BadVersion, Flavour, UnknownFlavour, Version};
+#[cfg(feature = "tensorrt")]
+pub use library::{BuildOptions, Built, InputProfile, Library};
+#[cfg(feature = "tensorrt")]
+pub use log::{Log, Severity};
+#[cfg(feature = "tensorrt")]
+pub use progress::{NoProgress, Progress};

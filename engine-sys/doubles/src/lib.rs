@@ -11,3 +11,4 @@ mod tensorrt;
 
 pub use control::{Control, Exclusive, control};
 pub use cuda::{Cuda, Floats, cuda, cuda_dir};
+pub use tensorrt::{altered, plan, tensorrt_dir, tensorrt_headers, tensorrt_library};

@@ -40,6 +40,17 @@ impl Span {
     }
 }
 
+/// How long an accelerator took for one batch, by its own clock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DeviceTimes {
+    /// Copying the inputs there.
+    pub upload: Duration,
+    /// Running the network.
+    pub compute: Duration,
+    /// Copying the predictions back.
+    pub download: Duration,
+}
+
 /// What happened to one batch, and when. It travels with the batch and is complete once the batch
 /// has been saved.
 #[derive(Clone, Copy, Debug)]
@@ -54,6 +65,8 @@ pub struct BatchTrace {
     pub frame_wait: Duration,
     /// The network at work, as the backend saw it.
     pub infer: Span,
+    /// The parts of that, where an accelerator tells them.
+    pub device: Option<DeviceTimes>,
     /// From the end of that until the inference thread knew of it.
     pub wake_up: Span,
     /// The inference thread waiting to hand over the batch before this one.
@@ -80,6 +93,7 @@ impl BatchTrace {
             assemble: none,
             frame_wait: Duration::ZERO,
             infer: none,
+            device: None,
             wake_up: none,
             composite_wait: none,
             output_wait: none,

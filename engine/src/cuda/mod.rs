@@ -16,6 +16,8 @@ mod event;
 mod graph;
 mod lane;
 mod memory;
+#[cfg(feature = "tensorrt")]
+mod network;
 mod pinned;
 mod stream;
 
@@ -26,5 +28,7 @@ pub use event::Event;
 pub use graph::Graph;
 pub use lane::{Bindings, DeviceTimes, Floats, Lane, Staging};
 pub use memory::{DeviceBuffer, download, upload};
+#[cfg(feature = "tensorrt")]
+pub(crate) use network::{Network, Tensors};
 pub use pinned::{PinnedBuffer, PinnedKind};
 pub use stream::Stream;
