@@ -1,11 +1,14 @@
 //! Batches through lanes.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::mpsc::{Sender, channel};
+use std::time::Instant;
 
+use engine::batch::{AUDIO_LEN, HostBatch, HostBuffer, Predictions, Span};
 use engine::cuda::{
     Bindings, Context, CudaError, Event, Floats, Lane, PinnedBuffer, PinnedKind, Staging, Stream,
 };
+use engine::frame::ModelGeometry;
 use engine_doubles::{Control, cuda};
 
 use crate::support::{ROOM, batch, compute, expected, lane};
@@ -184,14 +187,14 @@ fn a_lane_takes_one_batch_at_a_time_and_what_fits() {
 /// Looks at what is left when it is dropped.
 struct Witness {
     control: &'static Control,
-    seen: Arc<Mutex<Vec<String>>>,
+    seen: Sender<Vec<String>>,
 }
 
 impl Drop for Witness {
     fn drop(&mut self) {
         let mut seen = self.control.census();
         seen.extend(ended(self.control));
-        *self.seen.lock().unwrap() = seen;
+        self.seen.send(seen).expect("the test waits for it");
     }
 }
 
@@ -200,8 +203,8 @@ fn a_lane_ends_after_its_work_and_takes_its_memory_last() {
     let cuda = cuda();
     let control = cuda.exclusive();
     let context = Context::new(0).unwrap();
-    let seen = Arc::new(Mutex::new(Vec::new()));
-    let witness = Witness { control: cuda.control(), seen: Arc::clone(&seen) };
+    let (sender, seen) = channel();
+    let witness = Witness { control: cuda.control(), seen: sender };
     let mut lane: Lane<Witness> =
         Lane::new(&context, ROOM, |_| Ok::<_, CudaError>(witness)).unwrap();
     lane.capture(1, |_, at| compute(cuda, at)).unwrap();
@@ -233,7 +236,7 @@ fn a_lane_ends_after_its_work_and_takes_its_memory_last() {
         "download",
         "record",
     ];
-    assert_eq!(*seen.lock().unwrap(), expected, "graphs went before, memory goes after");
+    assert_eq!(seen.recv().unwrap(), expected, "graphs went before, memory goes after");
     drop(context);
     assert_eq!(control.census(), [""; 0]);
 }
@@ -293,6 +296,40 @@ fn pinned_memory_is_zeroed_and_may_go_on_any_thread() {
     let attempt = "allocating GPU memory";
     assert_eq!(error, CudaError::OutOfMemory { attempt, bytes: usize::MAX });
     assert_eq!(control.census(), ["primary_context 1"]);
+}
+
+#[test]
+fn a_batch_lends_its_buffers_and_only_pinned_ones_reach_a_lane() {
+    let control = cuda().exclusive();
+    let context = Context::new(0).unwrap();
+    let geometry = ModelGeometry::new(32).unwrap();
+    let heap = |len| HostBuffer::zeroed(len).unwrap();
+    let pinned =
+        |len| HostBuffer::pinned(PinnedBuffer::zeroed(&context, len, PinnedKind::Cached).unwrap());
+    let predictions = Predictions::Host(heap(geometry.prediction_len()));
+    let mut image = pinned(geometry.image_len());
+    image.fill(0.5);
+    let (audio, start) = (heap(AUDIO_LEN), image.as_ptr());
+    let mut batch = HostBatch::with_buffers(geometry, 1, image, audio, predictions);
+    let buffers = batch.take_buffers().unwrap();
+    assert!(batch.image(0).is_empty());
+    let back = buffers.into_staging().unwrap_err();
+    assert_eq!(
+        [&back.image, &back.audio, &back.predictions].map(HostBuffer::is_pinned),
+        [true, false, false]
+    );
+    let completed = batch.into_flight(0).complete_with(Span::at(Instant::now()), back);
+    let mut batch = completed.into_batch();
+    assert_eq!((batch.image(1).as_ptr(), batch.image(1)[0]), (start, 0.5));
+    assert_eq!(batch.audio(1).len(), AUDIO_LEN);
+    assert!(batch.take_buffers().is_some());
+    drop(batch);
+    assert_eq!(control.count("pinned"), 0);
+
+    let table = Predictions::Table([heap(geometry.prediction_len())].into());
+    let mut batch = HostBatch::new(geometry, 1, table).unwrap();
+    assert!(batch.take_buffers().is_none());
+    assert_eq!(batch.image(1).len(), geometry.image_len(), "nothing was taken");
 }
 
 /// The operations that have ended, in order.
