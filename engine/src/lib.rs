@@ -7,6 +7,8 @@
 pub mod backend;
 pub mod batch;
 pub mod composite;
+#[cfg(feature = "cuda")]
+pub mod cuda;
 pub mod dataset;
 pub mod frame;
 pub mod metrics;

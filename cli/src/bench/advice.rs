@@ -27,12 +27,23 @@ pub(super) fn lines(report: &Report) -> Vec<String> {
             100.0 * best.efficiency
         ));
     }
+    lines.extend(device(best));
     let mut batches: Vec<usize> = pipelined(report).map(|run| run.batch).collect();
     batches.sort_unstable();
     batches.dedup();
     lines.extend(batches.iter().filter_map(|&batch| idle_workers(report, batch)));
     lines.extend(batches.iter().filter_map(|&batch| large_batch(report, batch)));
     lines
+}
+
+/// What the accelerator says of a run.
+fn device(run: &Run) -> Option<String> {
+    let device = run.device_ms.as_ref()?;
+    Some(format!(
+        "device: upload {:.3}, compute {:.3}, download {:.3} ms a frame (medians, by its own clock; \
+         batches overlap)",
+        device.upload.p50?, device.compute.p50?, device.download.p50?
+    ))
 }
 
 /// The grid without its baseline.

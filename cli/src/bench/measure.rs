@@ -4,17 +4,17 @@ use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
-use engine::batch::{BatchTrace, Span};
+use engine::batch::{BatchTrace, DeviceTimes, Span};
 use engine::metrics::{Attribution, Summary};
 use engine::pipeline::{
     Mode, Pipeline, PipelineOptions, RunReport, StageRates, Stages, ThreadBudget, cores,
 };
 use engine::sink::{SaveObserver, SinkOptions, SinkTarget};
 
-use super::report::{AttributionSeconds, Run, Spread};
+use super::report::{AttributionSeconds, DeviceSummaries, Run, Spread};
 use crate::args::BenchArgs;
 use crate::setup::SINK_QUEUE;
 use crate::{interrupt, machine, setup};
@@ -147,7 +147,7 @@ impl<'a> Bench<'a> {
             fps_max: repeats.last()?.0.fps(),
         };
         let (report, mut saves, peak_rss_mb) = repeats.swap_remove((repeats.len() - 1) / 2);
-        let per_frame = |time: fn(&BatchTrace) -> std::time::Duration| {
+        let per_frame = |time: fn(&BatchTrace) -> Duration| {
             let mut values: Vec<f64> = report
                 .traces
                 .iter()
@@ -172,6 +172,7 @@ impl<'a> Bench<'a> {
             fps,
             speedup: None,
             inference_ms: per_frame(|trace| trace.infer.duration()),
+            device_ms: device_summaries(&report.traces),
             composite_ms: per_frame(|trace| trace.composite.duration()),
             composite_cpu_ms: per_frame(|trace| trace.composite_cpu),
             assemble_ms: per_frame(|trace| {
@@ -188,6 +189,21 @@ impl<'a> Bench<'a> {
             peak_rss_mb,
         })
     }
+}
+
+/// `None` where no batch has times of a device.
+fn device_summaries(traces: &[BatchTrace]) -> Option<DeviceSummaries> {
+    let summary = |part: fn(&DeviceTimes) -> Duration| {
+        let times = traces.iter().filter_map(|trace| {
+            Some(part(trace.device.as_ref()?).as_secs_f64() * 1e3 / trace.frames as f64)
+        });
+        Summary::of(&mut times.collect::<Vec<_>>())
+    };
+    traces.iter().any(|trace| trace.device.is_some()).then(|| DeviceSummaries {
+        upload: summary(|times| times.upload),
+        compute: summary(|times| times.compute),
+        download: summary(|times| times.download),
+    })
 }
 
 /// A sink like `target` for a trial, and the folder that goes away with what was written there;

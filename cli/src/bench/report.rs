@@ -63,6 +63,8 @@ pub(super) struct Run {
     pub(super) speedup: Option<f64>,
     /// Wall time of the stage per frame, one value a batch.
     pub(super) inference_ms: Summary,
+    /// The accelerator's own account of it, where there is one.
+    pub(super) device_ms: Option<DeviceSummaries>,
     /// Wall time of the stage per frame, one value a batch.
     pub(super) composite_ms: Summary,
     /// Time of one worker per frame, averaged over each batch.
@@ -86,6 +88,15 @@ pub(super) struct Run {
     #[serde(serialize_with = "threads")]
     pub(super) threads: ThreadBudget,
     pub(super) peak_rss_mb: Option<f64>,
+}
+
+/// What an accelerator did by its own clock, per frame, one value a batch. Batches overlap, so the
+/// parts may add up to more than the wall time.
+#[derive(Clone, Debug, Serialize)]
+pub(super) struct DeviceSummaries {
+    pub(super) upload: Summary,
+    pub(super) compute: Summary,
+    pub(super) download: Summary,
 }
 
 /// How far the repeats of a setting were apart; the median one is the entry.

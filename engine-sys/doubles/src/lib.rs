@@ -10,5 +10,5 @@ mod cuda;
 mod tensorrt;
 
 pub use control::{Control, Exclusive, control};
-pub use cuda::{Cuda, cuda, cuda_dir};
+pub use cuda::{Cuda, Floats, cuda, cuda_dir};
 pub use tensorrt::{altered, plan, tensorrt_dir, tensorrt_headers, tensorrt_library};

@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 
 use super::{BatchLimit, LibraryError};
+#[cfg(feature = "cuda")]
+use crate::cuda::CudaError;
 use crate::frame::OutOfMemory;
 use crate::onnx::OnnxError;
 
@@ -30,7 +32,7 @@ pub enum BackendError {
         source: Box<dyn std::error::Error + Send + Sync>,
     },
     /// The network takes another number of frames at a time.
-    #[error("{}: the model's batch is {limit}, --batch is {batch}; use --batch {possible} or export the model again with a dynamic batch dimension", path.display())]
+    #[error("{}: the model's batch is {limit}, --batch is {batch}; use --batch {possible} or {}", path.display(), remedy(*.limit))]
     Batch {
         /// The model file.
         path: PathBuf,
@@ -47,6 +49,31 @@ pub enum BackendError {
     /// No usable runtime library.
     #[error(transparent)]
     Library(#[from] LibraryError),
+    /// The GPU or its driver.
+    #[cfg(feature = "cuda")]
+    #[error(transparent)]
+    Cuda(#[from] CudaError),
+    /// TensorRT.
+    #[cfg(feature = "tensorrt")]
+    #[error(transparent)]
+    TensorRt(#[from] engine_sys::Error),
+    /// An engine file cannot be read.
+    #[cfg(feature = "tensorrt")]
+    #[error("{}: cannot be read", path.display())]
+    Read {
+        /// The engine.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The backend was used in a way that it does not offer.
+    #[error("{attempt}, but {state}")]
+    Misused {
+        /// What was asked.
+        attempt: &'static str,
+        /// Why it cannot be.
+        state: &'static str,
+    },
     /// The runtime failed while working.
     #[error("ONNX Runtime failed {attempt}")]
     Run {
@@ -63,4 +90,11 @@ pub enum BackendError {
         /// What was expected.
         expected: Vec<i64>,
     },
+}
+
+fn remedy(limit: BatchLimit) -> &'static str {
+    match limit {
+        BatchLimit::UpTo(_) => "convert the model again with a larger --batch",
+        _ => "export the model again with a dynamic batch dimension",
+    }
 }

@@ -5,12 +5,16 @@ mod library;
 mod onnxruntime;
 mod simulated;
 mod spec;
+#[cfg(feature = "tensorrt")]
+mod tensorrt;
 
 pub use error::BackendError;
 pub use library::{LibraryError, find_onnxruntime};
 pub use onnxruntime::{OnnxRuntime, OnnxRuntimeOptions};
 pub use simulated::Simulated;
 pub use spec::{BatchLimit, ModelSpec};
+#[cfg(feature = "tensorrt")]
+pub use tensorrt::{TensorRt, TensorRtOptions};
 
 use crate::batch::{Completed, HostBatch, InFlight};
 use crate::frame::ModelGeometry;

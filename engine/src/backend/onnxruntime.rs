@@ -67,7 +67,7 @@ impl OnnxRuntime {
 
     fn run(&mut self, batch: &HostBatch) -> Result<Prediction, BackendError> {
         let frames = match self.spec.batch_limit() {
-            BatchLimit::Any => batch.len(),
+            BatchLimit::Any | BatchLimit::UpTo(_) => batch.len(),
             // A short last batch runs at full size; what the spare slots predict is not read.
             BatchLimit::Fixed(n) => n,
         };
@@ -188,19 +188,10 @@ impl Backend for OnnxRuntime {
     }
 
     fn allocate(&self, capacity: usize) -> Result<HostBatch, BackendError> {
-        match self.spec.batch_limit() {
-            BatchLimit::Fixed(n) if n != capacity => Err(BackendError::Batch {
-                path: self.spec.path().to_owned(),
-                limit: self.spec.batch_limit(),
-                batch: capacity,
-                possible: n,
-            }),
-            // The predictions arrive in memory of the runtime's own.
-            _ => {
-                let none = Predictions::Host(HostBuffer::zeroed(0)?);
-                Ok(HostBatch::new(self.spec.geometry(), capacity, none)?)
-            }
-        }
+        self.spec.require_batch(capacity)?;
+        // The predictions arrive in memory of the runtime's own.
+        let none = Predictions::Host(HostBuffer::zeroed(0)?);
+        Ok(HostBatch::new(self.spec.geometry(), capacity, none)?)
     }
 
     fn enqueue(&mut self, batch: HostBatch) -> Result<InFlight, BackendError> {

@@ -14,6 +14,19 @@ pub enum BatchLimit {
     Any,
     /// Exactly this one.
     Fixed(usize),
+    /// All up to this one.
+    UpTo(usize),
+}
+
+impl BatchLimit {
+    /// What to take instead of `batch` where the network does not take that; `None` where it does.
+    pub fn instead_of(self, batch: usize) -> Option<usize> {
+        match self {
+            Self::Any => None,
+            Self::Fixed(n) => (n != batch).then_some(n),
+            Self::UpTo(n) => (batch > n).then_some(n),
+        }
+    }
 }
 
 impl fmt::Display for BatchLimit {
@@ -21,6 +34,7 @@ impl fmt::Display for BatchLimit {
         match self {
             Self::Any => f.write_str("any"),
             Self::Fixed(n) => write!(f, "fixed to {n}"),
+            Self::UpTo(n) => write!(f, "at most {n}"),
         }
     }
 }
@@ -175,6 +189,28 @@ impl ModelSpec {
     /// Which batch sizes it takes.
     pub fn batch_limit(&self) -> BatchLimit {
         self.batch
+    }
+
+    /// The same with a limit that the tensors' shapes do not tell.
+    #[must_use]
+    pub fn with_batch_limit(self, batch: BatchLimit) -> Self {
+        Self { batch, ..self }
+    }
+
+    /// Refuses batches of a size that the network does not take.
+    ///
+    /// # Errors
+    /// [`BackendError::Batch`].
+    pub fn require_batch(&self, batch: usize) -> Result<(), BackendError> {
+        match self.batch.instead_of(batch) {
+            None => Ok(()),
+            Some(possible) => Err(BackendError::Batch {
+                path: self.path.clone(),
+                limit: self.batch,
+                batch,
+                possible,
+            }),
+        }
     }
 }
 

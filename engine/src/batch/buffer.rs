@@ -2,20 +2,33 @@
 
 use std::ops::{Deref, DerefMut};
 
+#[cfg(feature = "cuda")]
+use crate::cuda::PinnedBuffer;
 use crate::frame::OutOfMemory;
 
-/// Floats on the heap, aligned to a cache line so that no vector access straddles two.
+/// Floats in memory that suits whoever reads them next: on the heap, or pinned for a GPU. Aligned to
+/// a cache line so that no vector access straddles two.
 #[derive(Debug)]
 pub struct HostBuffer {
-    data: Vec<f32>,
-    start: usize,
-    len: usize,
+    memory: Memory,
+}
+
+#[derive(Debug)]
+enum Memory {
+    Heap {
+        data: Vec<f32>,
+        start: usize,
+        len: usize,
+    },
+    /// Starts on a page.
+    #[cfg(feature = "cuda")]
+    Pinned(PinnedBuffer),
 }
 
 impl HostBuffer {
     const ALIGNMENT: usize = 64;
 
-    /// `len` zeros.
+    /// `len` zeros on the heap.
     ///
     /// # Errors
     /// [`OutOfMemory`] when the system refuses.
@@ -27,20 +40,60 @@ impl HostBuffer {
         data.try_reserve_exact(padded).map_err(refused)?;
         data.resize(padded, 0.0_f32);
         let start = data.as_ptr().align_offset(Self::ALIGNMENT).min(slack);
-        Ok(Self { data, start, len })
+        Ok(Self { memory: Memory::Heap { data, start, len } })
+    }
+
+    /// No floats, and no memory for any.
+    pub const fn empty() -> Self {
+        Self { memory: Memory::Heap { data: Vec::new(), start: 0, len: 0 } }
+    }
+
+    /// Floats in pinned memory.
+    #[cfg(feature = "cuda")]
+    pub const fn pinned(buffer: PinnedBuffer) -> Self {
+        Self { memory: Memory::Pinned(buffer) }
+    }
+
+    /// The pinned memory, or the buffer itself where it is on the heap.
+    ///
+    /// # Errors
+    /// The buffer, unchanged, where it is not pinned.
+    #[cfg(feature = "cuda")]
+    pub fn into_pinned(self) -> Result<PinnedBuffer, Self> {
+        match self.memory {
+            Memory::Pinned(buffer) => Ok(buffer),
+            heap @ Memory::Heap { .. } => Err(Self { memory: heap }),
+        }
+    }
+
+    /// Whether the memory is pinned.
+    pub const fn is_pinned(&self) -> bool {
+        match self.memory {
+            Memory::Heap { .. } => false,
+            #[cfg(feature = "cuda")]
+            Memory::Pinned(_) => true,
+        }
     }
 }
 
 impl Deref for HostBuffer {
     type Target = [f32];
     fn deref(&self) -> &[f32] {
-        &self.data[self.start..self.start + self.len]
+        match &self.memory {
+            Memory::Heap { data, start, len } => &data[*start..*start + *len],
+            #[cfg(feature = "cuda")]
+            Memory::Pinned(buffer) => buffer,
+        }
     }
 }
 
 impl DerefMut for HostBuffer {
     fn deref_mut(&mut self) -> &mut [f32] {
-        &mut self.data[self.start..self.start + self.len]
+        match &mut self.memory {
+            Memory::Heap { data, start, len } => &mut data[*start..*start + *len],
+            #[cfg(feature = "cuda")]
+            Memory::Pinned(buffer) => buffer,
+        }
     }
 }
 

@@ -4,11 +4,13 @@
 //! [`HostBatch`] (inputs writable) -> [`InFlight`] (nothing accessible) -> [`Completed`]
 //! (predictions readable) -> [`HostBatch`] again.
 
-use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+use std::{fmt, mem};
 
 use super::{AUDIO_LEN, HostBuffer};
+#[cfg(feature = "cuda")]
+use crate::cuda::Staging;
 use crate::dataset::Sample;
 use crate::frame::{ModelGeometry, OutOfMemory};
 
@@ -38,6 +40,17 @@ impl Span {
     }
 }
 
+/// How long an accelerator took for one batch, by its own clock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DeviceTimes {
+    /// Copying the inputs there.
+    pub upload: Duration,
+    /// Running the network.
+    pub compute: Duration,
+    /// Copying the predictions back.
+    pub download: Duration,
+}
+
 /// What happened to one batch, and when. It travels with the batch and is complete once the batch
 /// has been saved.
 #[derive(Clone, Copy, Debug)]
@@ -52,6 +65,8 @@ pub struct BatchTrace {
     pub frame_wait: Duration,
     /// The network at work, as the backend saw it.
     pub infer: Span,
+    /// The parts of that, where an accelerator tells them.
+    pub device: Option<DeviceTimes>,
     /// From the end of that until the inference thread knew of it.
     pub wake_up: Span,
     /// The inference thread waiting to hand over the batch before this one.
@@ -78,6 +93,7 @@ impl BatchTrace {
             assemble: none,
             frame_wait: Duration::ZERO,
             infer: none,
+            device: None,
             wake_up: none,
             composite_wait: none,
             output_wait: none,
@@ -127,6 +143,45 @@ impl Predictions {
     }
 }
 
+/// The three buffers of a batch, apart from it: what a device reads and writes while the batch is
+/// in flight.
+#[derive(Debug)]
+pub struct HostBuffers {
+    /// The image input: capacity x 6 x S x S floats.
+    pub image: HostBuffer,
+    /// The audio input: capacity x 32 x 16 x 16 floats.
+    pub audio: HostBuffer,
+    /// The predictions: capacity x 3 x S x S floats.
+    pub predictions: HostBuffer,
+}
+
+#[cfg(feature = "cuda")]
+impl HostBuffers {
+    /// The same for a [`Lane`](crate::cuda::Lane).
+    ///
+    /// # Errors
+    /// The buffers, unchanged, where one of them is not pinned.
+    pub fn into_staging(self) -> Result<Staging, Self> {
+        let Self { image, audio, predictions } = self;
+        match (image.into_pinned(), audio.into_pinned(), predictions.into_pinned()) {
+            (Ok(image), Ok(audio), Ok(output)) => Ok(Staging { inputs: [image, audio], output }),
+            (image, audio, predictions) => {
+                let back =
+                    |buffer: Result<_, _>| buffer.map_or_else(|heap| heap, HostBuffer::pinned);
+                Err(Self { image: back(image), audio: back(audio), predictions: back(predictions) })
+            }
+        }
+    }
+}
+
+#[cfg(feature = "cuda")]
+impl From<Staging> for HostBuffers {
+    fn from(staging: Staging) -> Self {
+        let [image, audio] = staging.inputs.map(HostBuffer::pinned);
+        Self { image, audio, predictions: HostBuffer::pinned(staging.output) }
+    }
+}
+
 /// A batch whose inputs can be written.
 #[derive(Debug)]
 pub struct HostBatch {
@@ -150,15 +205,31 @@ impl HostBatch {
         capacity: usize,
         predictions: Predictions,
     ) -> Result<Self, OutOfMemory> {
-        Ok(Self {
+        let image = HostBuffer::zeroed(capacity * geometry.image_len())?;
+        let audio = HostBuffer::zeroed(capacity * AUDIO_LEN)?;
+        Ok(Self::with_buffers(geometry, capacity, image, audio, predictions))
+    }
+
+    /// An empty batch in memory of the backend's choice: `image` holds `capacity` x 6 x S x S
+    /// floats or more, `audio` `capacity` x 32 x 16 x 16.
+    pub fn with_buffers(
+        geometry: ModelGeometry,
+        capacity: usize,
+        image: HostBuffer,
+        audio: HostBuffer,
+        predictions: Predictions,
+    ) -> Self {
+        assert!(image.len() >= capacity * geometry.image_len(), "the image buffer is too short");
+        assert!(audio.len() >= capacity * AUDIO_LEN, "the audio buffer is too short");
+        Self {
             geometry,
             capacity,
             samples: Vec::with_capacity(capacity),
-            image: HostBuffer::zeroed(capacity * geometry.image_len())?,
-            audio: HostBuffer::zeroed(capacity * AUDIO_LEN)?,
+            image,
+            audio,
             predictions,
             trace: BatchTrace::new(Instant::now()),
-        })
+        }
     }
 
     /// Number of frames in the batch.
@@ -201,6 +272,19 @@ impl HostBatch {
         self.samples.clear();
     }
 
+    /// Takes the batch's three buffers for the time it is in flight and leaves empty ones;
+    /// [`InFlight::complete_with`] puts them back. None, and nothing taken, where the predictions
+    /// are not in a buffer of the batch's own.
+    pub fn take_buffers(&mut self) -> Option<HostBuffers> {
+        let take = |buffer: &mut HostBuffer| mem::replace(buffer, HostBuffer::empty());
+        let Predictions::Host(predictions) = &mut self.predictions else { return None };
+        Some(HostBuffers {
+            image: take(&mut self.image),
+            audio: take(&mut self.audio),
+            predictions: take(predictions),
+        })
+    }
+
     /// Hands the batch to a backend. `ticket` means something to that backend only.
     pub fn into_flight(self, ticket: u64) -> InFlight {
         InFlight { batch: self, ticket }
@@ -220,7 +304,8 @@ impl InFlight {
         self.ticket
     }
 
-    /// The inputs, for backends that compute while they are waited for.
+    /// The inputs, for backends that compute while they are waited for. There are none while the
+    /// backend has [taken](HostBatch::take_buffers) the buffers.
     pub fn batch(&self) -> &HostBatch {
         &self.batch
     }
@@ -234,6 +319,14 @@ impl InFlight {
             self.batch.predictions = predictions;
         }
         Completed { batch: self.batch }
+    }
+
+    /// As [`complete`](Self::complete), putting back the buffers that were
+    /// [taken](HostBatch::take_buffers), with the predictions in their place.
+    pub fn complete_with(mut self, infer: Span, buffers: HostBuffers) -> Completed {
+        self.batch.image = buffers.image;
+        self.batch.audio = buffers.audio;
+        self.complete(infer, Some(Predictions::Host(buffers.predictions)))
     }
 }
 

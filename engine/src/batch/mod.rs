@@ -9,5 +9,6 @@ pub use assembler::{AUDIO_LEN, Assembler};
 pub use buffer::HostBuffer;
 pub use convert::Converter;
 pub use host::{
-    BatchTrace, Completed, HostBatch, InFlight, PredictionMemory, PredictionView, Predictions, Span,
+    BatchTrace, Completed, DeviceTimes, HostBatch, HostBuffers, InFlight, PredictionMemory,
+    PredictionView, Predictions, Span,
 };

@@ -59,8 +59,13 @@ impl Model {
         if bytes > MAX_BYTES {
             return Err(OnnxError::TooLarge { path: path.to_owned(), bytes });
         }
-        write_whole(path, &self.proto.encode_to_vec())
+        write_whole(path, &self.to_bytes())
             .map_err(|source| OnnxError::Write { path: path.to_owned(), source })
+    }
+
+    /// The model as the bytes of an ONNX file.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        self.proto.encode_to_vec()
     }
 
     /// The message behind the model.

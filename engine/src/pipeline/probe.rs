@@ -1,10 +1,12 @@
 //! Each stage measured alone, for the bound that a run is held against.
 
+use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use super::run::CompositeStage;
+use super::sequential::fill;
 use super::{CancelToken, Pipeline, PipelineError};
-use crate::batch::HostBatch;
+use crate::batch::{Completed, HostBatch};
 use crate::frame::{BufferPool, OutputFrame};
 use crate::sink::Sink;
 
@@ -74,13 +76,9 @@ impl Pipeline {
         let infer = match self.stages.backend.nominal_ms() {
             Some(ms) => 1e3 / ms,
             None => {
-                let backend = &mut self.stages.backend;
-                let mut rounds = Rounds::new(batch_size, 3 * AT_LEAST);
-                while rounds.more() && !cancel.is_cancelled() {
-                    let in_flight = backend.enqueue(completed.into_batch())?;
-                    completed = backend.wait(in_flight)?;
-                }
-                rounds.rate()
+                let (rate, batch) = self.infer_rate(completed.into_batch(), cancel)?;
+                completed = batch;
+                rate
             }
         };
 
@@ -137,6 +135,42 @@ impl Pipeline {
             }
         }
         Ok(f64::from(frames) / busy.as_secs_f64())
+    }
+
+    /// With as many batches in flight as there are in a run, `batch` and others like it. Gives back
+    /// one of them, with its predictions.
+    fn infer_rate(
+        &mut self,
+        batch: HostBatch,
+        cancel: &CancelToken,
+    ) -> Result<(f64, Completed), PipelineError> {
+        let spare = (self.stages.backend.max_in_flight() - 1).min(self.batches.len());
+        let mut ready = vec![batch];
+        for mut other in self.batches.split_off(self.batches.len() - spare) {
+            let count = self.options.batch as u64;
+            let mut source = self.stages.store.source(count, self.frames_in_flight())?;
+            fill(&mut other, self.options.batch, &mut source, &self.stages.assembler)?;
+            ready.push(other);
+        }
+        let backend = &mut self.stages.backend;
+        let mut flying = VecDeque::with_capacity(ready.len());
+        for batch in ready {
+            flying.push_back(backend.enqueue(batch)?);
+        }
+        let mut rounds = Rounds::new(self.options.batch, 3 * AT_LEAST);
+        let mut last = None;
+        while let Some(oldest) = flying.pop_front() {
+            let completed = backend.wait(oldest)?;
+            if last.is_none() && rounds.more() && !cancel.is_cancelled() {
+                flying.push_back(backend.enqueue(completed.into_batch())?);
+            } else if let Some(completed) = last.replace(completed) {
+                let mut batch = completed.into_batch();
+                batch.clear();
+                self.batches.push(batch);
+            }
+        }
+        let last = last.ok_or(PipelineError::Panicked { stage: "probe" })?;
+        Ok((rounds.rate(), last))
     }
 
     fn save_rate(

@@ -171,7 +171,8 @@ API int cuLaunchHostFunc(void *handle, void (*function)(void *), void *data) {
 
 // Not of the driver: as cuLaunchHostFunc, naming the device memory that the function touches, so
 // that freeing it too early is noticed.
-API int double_launch(void *handle, void (*function)(void *), void *data, const void *const *uses,
+API int double_launch(void *handle, void (*function)(void *), void *data,
+                      const std::uint64_t *addresses, const std::size_t *bytes,
                       std::size_t count) {
     NEED_CONTEXT();
     State &s = state();
@@ -180,7 +181,7 @@ API int double_launch(void *handle, void (*function)(void *), void *data, const 
     if (!stream) return INVALID_HANDLE;
     Operation operation{"host", [=] { function(data); }, {}, nullptr, 0, nullptr, 0};
     for (std::size_t i = 0; i < count; ++i) {
-        auto memory = find_memory(reinterpret_cast<std::uintptr_t>(uses[i]), 1, false);
+        auto memory = find_memory(addresses[i], bytes[i], false);
         if (!memory) return INVALID_VALUE;
         operation.uses.push_back(std::move(memory));
     }

@@ -1,0 +1,261 @@
+//! TensorRT on an NVIDIA GPU.
+
+mod plan;
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use engine_sys::{Engine, Library, Log, Severity};
+
+use self::plan::Plan;
+use super::{Backend, BackendError, BatchLimit, ModelSpec};
+use crate::batch::{
+    AUDIO_LEN, Completed, DeviceTimes, HostBatch, HostBuffers, InFlight, Predictions, Span,
+};
+use crate::cuda::{Context, DeviceInfo, Floats, Lane, Network, PinnedKind, Staging};
+use crate::frame::ModelGeometry;
+
+/// How to run an engine.
+#[derive(Clone)]
+pub struct TensorRtOptions {
+    /// The library, of the flavour that the engine was built with.
+    pub library: Library,
+    /// Takes warnings, such as that CUDA graphs do not work here.
+    pub log: Arc<dyn Log>,
+    /// Batches that are under way on the device at one time, 1 to [`TensorRt::MAX_LANES`]. Two hide
+    /// the copies behind the computing.
+    pub lanes: usize,
+    /// Whether to replay the network as a CUDA graph, which spares the CPU the launches.
+    pub graphs: bool,
+    /// Whether the engine may bring code that runs in this process, as version-compatible ones do.
+    pub host_code: bool,
+}
+
+/// An engine on a GPU, in as many lanes as batches may be in flight.
+///
+/// A lane (execution context, stream, device buffers, events, graphs) stays here. Pinned host
+/// batches travel: their buffers belong to a lane while the device may touch them, and go back into
+/// the batch when it is done, so that no lane is held while the CPU composites.
+pub struct TensorRt {
+    spec: ModelSpec,
+    /// The smallest batch that the engine takes; a shorter one runs at this size.
+    least: usize,
+    lanes: Vec<Slot>,
+    /// The lane that the next batch takes; batches go round, so the oldest is the one after it.
+    next: usize,
+    graphs: bool,
+    /// When the device was done with the batch before.
+    previous_end: Instant,
+    context: Context,
+    log: Arc<dyn Log>,
+}
+
+/// A lane and what has run in it.
+struct Slot {
+    lane: Lane<Network>,
+    /// Batch sizes that have run without a graph, which a capture needs to have happened.
+    warm: Vec<usize>,
+    /// When the batch that is under way was enqueued.
+    started: Instant,
+}
+
+impl TensorRt {
+    /// The most lanes; more would only take memory.
+    pub const MAX_LANES: usize = 8;
+
+    /// Loads the engine at `path` on the GPU of `context`.
+    ///
+    /// # Errors
+    /// When the file cannot be read, TensorRT does not take it on this machine, its tensors are not
+    /// what the engine can feed, or memory on the device cannot be had.
+    pub fn open(
+        path: &Path,
+        context: &Context,
+        options: &TensorRtOptions,
+    ) -> Result<Self, BackendError> {
+        let read = |source| BackendError::Read { path: path.to_owned(), source };
+        let bytes = std::fs::read(path).map_err(read)?;
+        Self::from_bytes(path, &bytes, context, options)
+    }
+
+    /// The same for an engine that was read from `path` already.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub fn from_bytes(
+        path: &Path,
+        bytes: &[u8],
+        context: &Context,
+        options: &TensorRtOptions,
+    ) -> Result<Self, BackendError> {
+        context.bind()?;
+        let engine = Engine::deserialize(&options.library, bytes, options.host_code)?;
+        let plan = Plan::check(path, &engine)?;
+        let room = floats(plan.spec.geometry(), plan.most);
+        let lanes = (0..options.lanes.clamp(1, Self::MAX_LANES))
+            .map(|_| {
+                let lane = Lane::new(context, room, |bindings| {
+                    Network::new(&engine, plan.tensors, bindings).map_err(BackendError::from)
+                })?;
+                Ok(Slot { lane, warm: Vec::new(), started: Instant::now() })
+            })
+            .collect::<Result<_, BackendError>>()?;
+        Ok(Self {
+            spec: plan.spec,
+            least: plan.least,
+            lanes,
+            next: 0,
+            graphs: options.graphs,
+            previous_end: Instant::now(),
+            context: context.clone(),
+            log: Arc::clone(&options.log),
+        })
+    }
+
+    /// The GPU.
+    pub fn device(&self) -> &DeviceInfo {
+        self.context.device()
+    }
+
+    /// What is known about the network.
+    pub fn spec(&self) -> &ModelSpec {
+        &self.spec
+    }
+}
+
+/// Floats of each tensor for a batch of `frames`.
+fn floats(geometry: ModelGeometry, frames: usize) -> Floats {
+    Floats {
+        inputs: [frames * geometry.image_len(), frames * AUDIO_LEN],
+        output: frames * geometry.prediction_len(),
+    }
+}
+
+impl Slot {
+    /// Puts a batch of `frames` on the device: by graph from the second time on that the size comes
+    /// to this lane, since a capture needs a warm-up and a size that comes once is not worth one.
+    fn submit(
+        &mut self,
+        host: Staging,
+        floats: Floats,
+        frames: usize,
+        graphs: &mut bool,
+        log: &dyn Log,
+    ) -> Result<(), BackendError> {
+        if *graphs && !self.lane.has_graph(frames) && self.warm.contains(&frames) {
+            *graphs = self.capture(frames, log)?;
+        }
+        self.started = Instant::now();
+        if *graphs && self.lane.has_graph(frames) {
+            return Ok(self.lane.submit_graph(host, floats, frames)?);
+        }
+        if *graphs && !self.warm.contains(&frames) {
+            self.warm.push(frames);
+        }
+        self.lane.submit(host, floats, |network, bindings| {
+            Ok::<_, BackendError>(network.enqueue(frames, bindings)?)
+        })
+    }
+
+    /// Captures the network for batches of `frames`. `false` where that cannot be done here.
+    fn capture(&mut self, frames: usize, log: &dyn Log) -> Result<bool, BackendError> {
+        // After a change of shapes the first run does what must not be captured.
+        if !self.lane.compute().is_set_to(frames) {
+            self.lane.run(|network, bindings| {
+                Ok::<_, BackendError>(network.enqueue(frames, bindings)?)
+            })?;
+        }
+        let captured = self.lane.capture(frames, |network, bindings| {
+            Ok::<_, BackendError>(network.enqueue(frames, bindings)?)
+        });
+        if let Err(error) = &captured {
+            let text = format!(
+                "CUDA graphs are off, since the network cannot be captured for a batch of {frames}: \
+                 {error}"
+            );
+            log.message(Severity::Warning, &text);
+        }
+        Ok(captured.is_ok())
+    }
+}
+
+impl Backend for TensorRt {
+    fn name(&self) -> &'static str {
+        "tensorrt"
+    }
+
+    fn provider(&self) -> &str {
+        &self.context.device().name
+    }
+
+    fn geometry(&self) -> ModelGeometry {
+        self.spec.geometry()
+    }
+
+    fn batch_limit(&self) -> BatchLimit {
+        self.spec.batch_limit()
+    }
+
+    fn cpu_threads(&self) -> usize {
+        0
+    }
+
+    fn max_in_flight(&self) -> usize {
+        self.lanes.len()
+    }
+
+    fn allocate(&self, capacity: usize) -> Result<HostBatch, BackendError> {
+        self.spec.require_batch(capacity)?;
+        let geometry = self.spec.geometry();
+        // The assembler reads back what it wrote where it derives the masked half from the other.
+        let room = floats(geometry, capacity.max(self.least));
+        let staging = Staging::zeroed(&self.context, room, PinnedKind::Cached)?;
+        let HostBuffers { image, audio, predictions } = staging.into();
+        let predictions = Predictions::Host(predictions);
+        Ok(HostBatch::with_buffers(geometry, capacity, image, audio, predictions))
+    }
+
+    fn enqueue(&mut self, mut batch: HostBatch) -> Result<InFlight, BackendError> {
+        let index = self.next;
+        let slot = &mut self.lanes[index];
+        if slot.lane.is_busy() {
+            return Err(BackendError::Misused {
+                attempt: "a batch was enqueued",
+                state: "all lanes are taken",
+            });
+        }
+        let staging = batch.take_buffers().and_then(|buffers| buffers.into_staging().ok());
+        let staging = staging.ok_or(BackendError::Misused {
+            attempt: "a batch was enqueued",
+            state: "its memory is not what this backend allocated",
+        })?;
+        let frames = batch.len().max(self.least);
+        let floats = floats(self.spec.geometry(), frames);
+        slot.submit(staging, floats, frames, &mut self.graphs, &*self.log)?;
+        self.next = (index + 1) % self.lanes.len();
+        Ok(batch.into_flight(index as u64))
+    }
+
+    fn wait(&mut self, in_flight: InFlight) -> Result<Completed, BackendError> {
+        let slot = usize::try_from(in_flight.ticket()).ok().and_then(|i| self.lanes.get_mut(i));
+        let slot = slot.ok_or(BackendError::Misused {
+            attempt: "a batch was waited for",
+            state: "another backend has it",
+        })?;
+        let (staging, times) = slot.lane.collect()?;
+        let milliseconds = |ms: f32| Duration::from_secs_f64(f64::from(ms).max(0.0) / 1e3);
+        // The device may have been done long before anybody asked.
+        let end = (slot.started + milliseconds(times.total_ms)).min(Instant::now());
+        // Batches overlap on the device; what counts is how much later this one was done.
+        let start = slot.started.max(self.previous_end).min(end);
+        self.previous_end = end;
+        let mut completed = in_flight.complete_with(Span { start, end }, staging.into());
+        completed.trace_mut().device = Some(DeviceTimes {
+            upload: milliseconds(times.upload_ms),
+            compute: milliseconds(times.compute_ms),
+            download: milliseconds(times.download_ms),
+        });
+        Ok(completed)
+    }
+}

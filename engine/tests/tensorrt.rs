@@ -1,0 +1,419 @@
+//! The TensorRT backend from the library's file to the sink, over stand-ins for NVIDIA's libraries
+//! that compute the exact network in host memory, for each flavour whose headers are there.
+//!
+//! The stand-ins share one control, so the tests take turns.
+#![cfg(feature = "tensorrt")]
+#![expect(clippy::unwrap_used, reason = "a helper that cannot unwrap fails its test")]
+
+mod support;
+
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+
+use engine::backend::{Backend, BackendError, BatchLimit, TensorRt, TensorRtOptions};
+use engine::batch::{Assembler, Completed, HostBatch};
+use engine::composite::{Compositor, CompositorChoice, Interpolation};
+use engine::cuda::Context;
+use engine::dataset::{FrameStore, Inputs, Package, StoreMode, StoreOptions};
+use engine::pipeline::{CancelToken, Mode, Pipeline, PipelineError, PipelineOptions, Stages};
+use engine_doubles::{Control, Exclusive};
+use engine_sys::{Error, Flavour, Library, Log, Severity};
+use support::{Collect, Exact, SIDE, Setting, package, pipeline};
+
+/// Keeps warnings, and says when the library has let go of it.
+#[derive(Default)]
+struct Told(Mutex<Vec<(Severity, String)>>);
+
+impl Told {
+    fn warnings(&self) -> Vec<String> {
+        let told = self.0.lock().unwrap();
+        let warnings = told.iter().filter(|(severity, _)| *severity == Severity::Warning);
+        warnings.map(|(_, text)| text.clone()).collect()
+    }
+}
+
+impl Log for Told {
+    fn message(&self, severity: Severity, text: &str) {
+        self.0.lock().unwrap().push((severity, text.to_owned()));
+    }
+}
+
+/// The stand-ins, for this test alone, and the flavours that they were built for.
+fn stand_ins() -> (Exclusive, Vec<Flavour>) {
+    engine_doubles::cuda();
+    let flavours: Vec<Flavour> = Flavour::ALL
+        .into_iter()
+        .filter(|flavour| engine_doubles::tensorrt_dir(*flavour).is_some())
+        .collect();
+    if flavours.is_empty() {
+        eprintln!("SKIPPED: built without TensorRT's headers; run scripts/setup and build again");
+    }
+    (engine_doubles::control().exclusive(), flavours)
+}
+
+/// How a test wants its backend.
+#[derive(Clone, Copy)]
+struct Wanted {
+    flavour: Flavour,
+    lanes: usize,
+    graphs: bool,
+    profile: [usize; 3],
+}
+
+impl Wanted {
+    fn new(flavour: Flavour) -> Self {
+        Self { flavour, lanes: 2, graphs: true, profile: [1, 4, 8] }
+    }
+}
+
+fn open(wanted: Wanted, log: &Arc<Told>) -> Result<TensorRt, BackendError> {
+    let plan = engine_doubles::plan(wanted.flavour, SIDE, wanted.profile);
+    open_plan(wanted, &plan, log)
+}
+
+fn open_plan(wanted: Wanted, plan: &[u8], log: &Arc<Told>) -> Result<TensorRt, BackendError> {
+    let file = engine_doubles::tensorrt_library(wanted.flavour).unwrap();
+    let library = Library::open(wanted.flavour, &file, log.clone())?;
+    let options = TensorRtOptions {
+        library,
+        log: log.clone(),
+        lanes: wanted.lanes,
+        graphs: wanted.graphs,
+        host_code: false,
+    };
+    TensorRt::from_bytes(Path::new("probe.engine"), plan, &Context::new(0)?, &options)
+}
+
+/// Everything that a run over the package in `folder` shows: frames, or the error.
+fn render(
+    folder: &Path,
+    backend: impl FnOnce() -> Result<TensorRt, BackendError>,
+    count: u64,
+) -> Result<Vec<(u64, Vec<u8>)>, PipelineError> {
+    let backend = Box::new(backend()?);
+    let package = Arc::new(Package::open(folder, backend.geometry(), Inputs::Package).unwrap());
+    let store = StoreOptions { mode: StoreMode::Ram, ram_budget: 1 << 30, decode_threads: 1 };
+    let stages = Stages {
+        store: FrameStore::open(Arc::clone(&package), &store, &mut |_, _| ()).unwrap(),
+        assembler: Assembler::new(package.features().unwrap().repeat_to(count as usize)),
+        compositor: Compositor::new(
+            CompositorChoice::Auto,
+            Interpolation::Linear,
+            backend.geometry(),
+            package.frame_size(),
+            package.rects(),
+        )
+        .unwrap(),
+        backend,
+        frame: package.frame_size(),
+        rects: package.rects().to_vec(),
+    };
+    let options =
+        PipelineOptions { batch: 4, workers: 2, mode: Mode::Pipelined, sink_depth: 2, trace: true };
+    let mut pipeline = Pipeline::new(stages, options)?;
+    let sink = Collect::default();
+    let report = pipeline.run(count, Box::new(sink.clone()), &CancelToken::default())?;
+    assert!(report.traces.iter().all(|trace| trace.device.is_some()));
+    assert!(sink.0.lock().unwrap().finished);
+    Ok(sink.take().frames)
+}
+
+/// The same frames from the exact network on the CPU.
+fn expected(folder: &Path, count: u64) -> Vec<(u64, Vec<u8>)> {
+    let mut pipeline = pipeline(folder, Setting::default(), count as usize, Box::new(Exact::new()));
+    let sink = Collect::default();
+    pipeline.run(count, Box::new(sink.clone()), &CancelToken::default()).unwrap();
+    sink.take().frames
+}
+
+#[test]
+fn frames_are_those_of_the_exact_network_whatever_the_lanes_and_graphs() {
+    let (control, flavours) = stand_ins();
+    let folder = tempfile::tempdir().unwrap();
+    package(folder.path(), 5);
+    // A short last batch, and one that is shorter than the engine's smallest.
+    let expected = expected(folder.path(), 23);
+    for flavour in flavours {
+        for lanes in [1, 2, 3] {
+            for graphs in [false, true] {
+                for profile in [[1, 4, 8], [4, 4, 4]] {
+                    let wanted = Wanted { lanes, graphs, profile, ..Wanted::new(flavour) };
+                    let told = Arc::<Told>::default();
+                    let launches = control.calls("cuGraphLaunch");
+                    let frames = render(folder.path(), || open(wanted, &told), 23).unwrap();
+                    assert!(frames == expected, "{flavour}, {lanes} lanes, graphs {graphs}");
+                    let launched = control.calls("cuGraphLaunch") > launches;
+                    assert_eq!(launched, graphs, "{flavour}, {lanes} lanes");
+                    assert_eq!(told.warnings(), Vec::<String>::new());
+                    assert_eq!(control.census(), Vec::<String>::new());
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn any_call_may_fail_and_nothing_is_lost() {
+    let (control, flavours) = stand_ins();
+    let folder = tempfile::tempdir().unwrap();
+    package(folder.path(), 3);
+    let expected = expected(folder.path(), 14);
+    for flavour in flavours {
+        let wanted = Wanted::new(flavour);
+        let mut errors = 0;
+        for nth in 1.. {
+            control.reset();
+            // 719: the launch failed.
+            control.fail("*", nth, 719);
+            let told = Arc::<Told>::default();
+            let result = render(folder.path(), || open(wanted, &told), 14);
+            let reached = control.calls("*") >= u64::from(nth);
+            match result {
+                // The call was one whose failure does not matter, such as a capture.
+                Ok(frames) => assert!(frames == expected, "{flavour}, call {nth}"),
+                Err(error) => {
+                    assert!(reached, "{flavour}, call {nth} was not made: {error}");
+                    assert!(matches!(error, PipelineError::Backend(_)), "{flavour}: {error:?}");
+                    errors += 1;
+                }
+            }
+            assert_eq!(control.census(), Vec::<String>::new(), "{flavour}, call {nth}");
+            if !reached {
+                break;
+            }
+        }
+        assert!(errors > 50, "{flavour}: only {errors} calls that matter were made");
+    }
+}
+
+#[test]
+fn a_device_that_is_lost_in_the_middle_ends_the_run() {
+    let (control, flavours) = stand_ins();
+    let folder = tempfile::tempdir().unwrap();
+    package(folder.path(), 3);
+    for flavour in flavours {
+        for call in ["cuEventSynchronize", "cuMemcpyHtoDAsync_v2", "cuGraphLaunch"] {
+            control.reset();
+            let told = Arc::<Told>::default();
+            let result = render(
+                folder.path(),
+                || {
+                    let backend = open(Wanted::new(flavour), &told)?;
+                    // All calls from now on: 700 is an illegal address, which a device keeps.
+                    control.fail(call, 0, 700);
+                    Ok(backend)
+                },
+                40,
+            );
+            let error = format!("{:#}", chain(&result.unwrap_err()));
+            assert!(error.contains("CUDA_ERROR_ILLEGAL_ADDRESS"), "{flavour}, {call}: {error}");
+            assert_eq!(control.census(), Vec::<String>::new(), "{flavour}, {call}");
+        }
+    }
+}
+
+/// An error and its sources in one line.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(error) = source {
+        text = format!("{text}: {error}");
+        source = error.source();
+    }
+    text
+}
+
+#[test]
+fn a_network_that_cannot_be_captured_runs_without_graphs() {
+    let (control, flavours) = stand_ins();
+    let folder = tempfile::tempdir().unwrap();
+    package(folder.path(), 3);
+    let expected = expected(folder.path(), 30);
+    for flavour in flavours {
+        control.reset();
+        control.fail("cuStreamEndCapture", 0, 900);
+        let told = Arc::<Told>::default();
+        let frames = render(folder.path(), || open(Wanted::new(flavour), &told), 30).unwrap();
+        assert!(frames == expected);
+        let warnings = told.warnings();
+        assert_eq!(warnings.len(), 1, "{warnings:?}");
+        assert!(warnings[0].contains("CUDA graphs are off"), "{warnings:?}");
+        assert_eq!(control.calls("cuGraphLaunch"), 0);
+    }
+}
+
+/// A filled batch of one frame.
+fn batch(backend: &TensorRt, assembler: &Assembler, store: &FrameStore) -> HostBatch {
+    let mut batch = backend.allocate(1).unwrap();
+    let sample = store.source(1, 8).unwrap().next().unwrap().unwrap();
+    assembler.push(&mut batch, sample);
+    batch
+}
+
+fn store(folder: &Path, backend: &TensorRt) -> (FrameStore, Assembler) {
+    let package = Arc::new(Package::open(folder, backend.geometry(), Inputs::Package).unwrap());
+    let options = StoreOptions { mode: StoreMode::Ram, ram_budget: 1 << 30, decode_threads: 1 };
+    let store = FrameStore::open(Arc::clone(&package), &options, &mut |_, _| ()).unwrap();
+    (store, Assembler::new(package.features().unwrap()))
+}
+
+#[test]
+fn three_lanes_upload_compute_and_download_at_the_same_time() {
+    let (control, flavours) = stand_ins();
+    let folder = tempfile::tempdir().unwrap();
+    package(folder.path(), 3);
+    for flavour in flavours {
+        control.reset();
+        let told = Arc::<Told>::default();
+        let mut backend = open(Wanted { lanes: 3, ..Wanted::new(flavour) }, &told).unwrap();
+        assert_eq!(backend.max_in_flight(), 3);
+        let (store, assembler) = store(folder.path(), &backend);
+
+        control.hold("download");
+        let oldest = backend.enqueue(batch(&backend, &assembler, &store)).unwrap();
+        control.wait_running("download", 1);
+        control.hold("host");
+        let middle = backend.enqueue(batch(&backend, &assembler, &store)).unwrap();
+        control.wait_running("host", 1);
+        control.hold("upload");
+        let newest = backend.enqueue(batch(&backend, &assembler, &store)).unwrap();
+        control.wait_running("upload", 1);
+        // All three at one moment: none of them has gone on.
+        control.wait_running("host", 1);
+        control.wait_running("download", 1);
+
+        let error = backend.enqueue(batch(&backend, &assembler, &store)).unwrap_err();
+        assert!(error.to_string().contains("all lanes are taken"), "{error}");
+
+        for operation in ["upload", "host", "download"] {
+            control.release(operation);
+        }
+        let mut done: Vec<Completed> =
+            [oldest, middle, newest].map(|flying| backend.wait(flying).unwrap()).into();
+        let ends: Vec<_> = done.iter_mut().map(|batch| batch.trace_mut().infer.end).collect();
+        assert!(ends.is_sorted());
+        let predictions: Vec<Vec<f32>> =
+            done.iter_mut().map(|batch| batch.split().1.get(0, 0).to_vec()).collect();
+        assert!(predictions[0] == predictions[1] && predictions[1] == predictions[2]);
+        assert!(predictions[0].iter().any(|value| *value > 0.1));
+        drop((done, backend));
+        assert_eq!(control.census(), Vec::<String>::new());
+    }
+}
+
+/// What is destroyed of TensorRT, in order, and how much of it before the log is let go.
+#[test]
+fn context_engine_runtime_and_logger_go_in_this_order() {
+    /// Counts the log's lines at the time it is dropped.
+    struct Last(&'static Control, Arc<Mutex<Option<usize>>>);
+
+    impl Log for Last {
+        fn message(&self, _severity: Severity, _text: &str) {}
+    }
+
+    impl Drop for Last {
+        fn drop(&mut self) {
+            *self.1.lock().unwrap() = Some(self.0.events().len());
+        }
+    }
+
+    let (_turn, flavours) = stand_ins();
+    let control = engine_doubles::control();
+    for flavour in flavours {
+        control.reset();
+        let dropped = Arc::<Mutex<Option<usize>>>::default();
+        let file = engine_doubles::tensorrt_library(flavour).unwrap();
+        let log = Arc::new(Last(control, dropped.clone()));
+        let library = Library::open(flavour, &file, log).unwrap();
+        let options = TensorRtOptions {
+            library,
+            log: Arc::<Told>::default(),
+            lanes: 2,
+            graphs: true,
+            host_code: false,
+        };
+        let plan = engine_doubles::plan(flavour, SIDE, [1, 4, 8]);
+        let context = Context::new(0).unwrap();
+        let backend =
+            TensorRt::from_bytes(Path::new("p.engine"), &plan, &context, &options).unwrap();
+        // The backend alone keeps what it needs.
+        drop((options, context));
+        assert_eq!(*dropped.lock().unwrap(), None);
+        drop(backend);
+
+        let events = control.events();
+        let at = |what: &str| {
+            let found = events.iter().rposition(|event| event == &format!("destroy {what}"));
+            found.unwrap_or_else(|| panic!("no \"destroy {what}\" in {events:?}"))
+        };
+        let logger = dropped.lock().unwrap().expect("the logger was kept");
+        assert!(at("context") < at("engine"), "{events:?}");
+        assert!(at("engine") < at("runtime"), "{events:?}");
+        assert!(at("runtime") < logger, "{events:?}");
+        assert_eq!(control.census(), Vec::<String>::new());
+    }
+}
+
+#[test]
+fn a_library_of_another_major_version_is_only_asked_for_its_version() {
+    let (control, flavours) = stand_ins();
+    for flavour in &flavours {
+        for other in flavours.iter().filter(|other| *other != flavour) {
+            let file = engine_doubles::tensorrt_library(*other).unwrap();
+            control.reset();
+            let error = Library::open(*flavour, &file, Arc::<Told>::default()).err().unwrap();
+            let Error::WrongVersion { found, .. } = error else { panic!("{error}") };
+            assert_eq!(found.major, other.major());
+            for call in ["createInferRuntime_INTERNAL", "createInferBuilder_INTERNAL"] {
+                assert_eq!(control.calls(call), 0);
+            }
+        }
+    }
+}
+
+#[test]
+fn engines_that_do_not_fit_say_why() {
+    let (control, flavours) = stand_ins();
+    for flavour in flavours {
+        let good = engine_doubles::plan(flavour, SIDE, [1, 4, 8]);
+        let version = format!("version {}", flavour.headers().unwrap());
+        let cases: [(&str, Vec<u8>, &str); 3] = [
+            ("another version", engine_doubles::altered(&good, &version, "version 9.9.9.9"), "9.9"),
+            ("cut short", good[..good.len() / 2].to_vec(), ""),
+            ("no engine", b"nothing of the kind".to_vec(), ""),
+        ];
+        for (what, plan, words) in cases {
+            let told = Arc::<Told>::default();
+            let error = open_plan(Wanted::new(flavour), &plan, &told).err();
+            let Some(BackendError::TensorRt(error)) = error else { panic!("{what}: {error:?}") };
+            let text = error.to_string();
+            assert!(text.contains("deserializeCudaEngine") && text.contains(words), "{text}");
+            assert_eq!(control.census(), Vec::<String>::new(), "{flavour}, {what}");
+        }
+    }
+}
+
+#[test]
+fn batches_have_the_engines_limits() {
+    let (_control, flavours) = stand_ins();
+    for flavour in flavours {
+        let told = Arc::<Told>::default();
+        let backend = open(Wanted::new(flavour), &told).unwrap();
+        assert_eq!(backend.batch_limit(), BatchLimit::UpTo(8));
+        let error = backend.allocate(9).unwrap_err().to_string();
+        assert!(error.contains("at most 8") && error.contains("--batch 8"), "{error}");
+    }
+}
+
+#[test]
+fn a_runtime_that_is_a_small_number_is_no_runtime() {
+    // What the real libraries give where there is no driver.
+    let (control, flavours) = stand_ins();
+    for flavour in flavours {
+        control.reset();
+        control.fail("createInferRuntime_INTERNAL", 1, 0x228);
+        let error = open(Wanted::new(flavour), &Arc::<Told>::default()).err().unwrap();
+        assert!(error.to_string().contains("creating a runtime failed"), "{error}");
+        assert_eq!(control.census(), Vec::<String>::new());
+    }
+}
