@@ -3,6 +3,7 @@
 use std::env;
 use std::fs;
 use std::path::Path;
+use std::thread;
 
 use engine_sys::Flavour;
 
@@ -28,12 +29,14 @@ const INTERFACES: [&str; 13] = [
 const PARSER_INTERFACES: [&str; 1] = ["IParser"];
 
 pub(crate) fn build() {
-    for flavour in Flavour::ALL {
-        if let Some(headers) = headers(flavour) {
-            build_flavour(flavour, Path::new(&headers));
-            println!("cargo::rustc-env=ENGINE_DOUBLES_HEADERS_{}={headers}", name(flavour));
+    thread::scope(|scope| {
+        for flavour in Flavour::ALL {
+            if let Some(headers) = headers(flavour) {
+                println!("cargo::rustc-env=ENGINE_DOUBLES_HEADERS_{}={headers}", name(flavour));
+                scope.spawn(move || build_flavour(flavour, Path::new(&headers)));
+            }
         }
-    }
+    });
 }
 
 /// `10`, `11` or `RTX`: the flavour in the names of environment variables.
@@ -60,7 +63,6 @@ fn build_flavour(flavour: Flavour, headers: &Path) {
     let with_headers = |library: SharedObject| {
         let mut library = library
             .controlled_from("..")
-            .argument("-O2")
             // The bytes are compared with those of other runtimes.
             .argument("-ffp-contract=off")
             .argument("-Wno-deprecated-declarations");

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <string>
 
+#include "launch.h"
 #include "state.h"
 
 using namespace cuda;

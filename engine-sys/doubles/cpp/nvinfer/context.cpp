@@ -26,6 +26,10 @@ std::string text_of(const char* name) {
     return name == nullptr ? "(null)" : name;
 }
 
+std::uint64_t address(const float* memory) {
+    return reinterpret_cast<std::uintptr_t>(memory);
+}
+
 void run_job(void* job) {
     const Job& asked = *static_cast<const Job*>(job);
     asked.work->run(asked);
@@ -272,8 +276,11 @@ bool Context::enqueueV3(cudaStream_t stream) noexcept {
     asked.captured = capturing != 0;
     asked.work = mWork;
     Job* const job = mWork->add(asked, stream);
-    const void* const used[] = {job->input, job->audio, job->output};
-    if (const int code = cuda->launch(stream, run_job, job, used, 3)) {
+    const std::size_t floats = job->frames * job->plane;
+    const std::uint64_t used[] = {address(job->input), address(job->audio), address(job->output)};
+    const std::size_t bytes[] = {6 * floats * sizeof(float),
+        job->frames * AUDIO_VALUES * sizeof(float), 3 * floats * sizeof(float)};
+    if (const int code = cuda->launch(stream, run_job, job, used, bytes, 3)) {
         mWork->cancel(*job);
         return refuse("enqueueV3", "the launch gave " + std::to_string(code));
     }

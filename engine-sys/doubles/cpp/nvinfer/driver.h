@@ -1,17 +1,14 @@
 // The few functions that an engine needs of the CUDA driver.
 #pragma once
 
-#include <NvInfer.h>
-
-#include <cstddef>
+#include "cuda/launch.h"
 
 namespace fake {
 
 struct Driver {
-    // As cuLaunchHostFunc, naming the device memory that the function touches.
-    int (*launch)(cudaStream_t, void (*)(void*), void*, const void* const*, std::size_t);
+    decltype(&double_launch) launch;
     // cuStreamIsCapturing. A status that is not 0 is a capture.
-    int (*is_capturing)(cudaStream_t, int*);
+    int (*is_capturing)(void* stream, int* status);
 };
 
 // The fake libcuda where the process has loaded it, else nullptr. It is never loaded here.

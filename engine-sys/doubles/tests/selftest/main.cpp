@@ -250,6 +250,9 @@ void contexts() {
     float on_host = 0;
     CHECK(set_batch(context, 1) && context.setTensorAddress("output", &on_host));
     CHECK(!context.enqueueV3(stream) && said("the launch gave"));
+    const Memory small(3 * PLANE - 1);
+    CHECK(context.setTensorAddress("output", small.pointer()));
+    CHECK(!context.enqueueV3(stream) && said("the launch gave"));
     CHECK(frames.bind(context) && context.enqueueV3(stream));
     CHECK(cuStreamSynchronize(stream.handle) == 0);
 }
