@@ -245,9 +245,10 @@ impl Backend for TensorRt {
         })?;
         let (staging, times) = slot.lane.collect()?;
         let milliseconds = |ms: f32| Duration::from_secs_f64(f64::from(ms).max(0.0) / 1e3);
-        // The device may have been done long before anybody asked.
-        let end = (slot.started + milliseconds(times.total_ms)).min(Instant::now());
-        // Batches overlap on the device; what counts is how much later this one was done.
+        // The device may have been done long before anybody asked. Batches overlap on it; what counts
+        // is how much later than the one before this one was done.
+        let end = slot.started + milliseconds(times.total_ms);
+        let end = end.max(self.previous_end).min(Instant::now());
         let start = slot.started.max(self.previous_end).min(end);
         self.previous_end = end;
         let mut completed = in_flight.complete_with(Span { start, end }, staging.into());
