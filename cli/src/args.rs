@@ -5,8 +5,10 @@ use std::path::{Path, PathBuf};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use engine::composite::{CompositorChoice, Interpolation};
 use engine::dataset::{Inputs, StoreMode};
+use engine::onnx::Precision;
 use engine::pipeline::{MAX_BATCH, MAX_WORKERS, Mode};
 use engine::sink::{ImageFormat, SinkError, SinkTarget};
+use engine_sys::Flavour;
 
 /// Audio-driven talking-head video: an avatar package and a network in, composited frames out.
 #[derive(Parser)]
@@ -52,11 +54,11 @@ Examples:
 /// Which network runs where.
 #[derive(Args)]
 pub(crate) struct BackendArgs {
-    /// The network [default: the one in the package].
+    /// The network, an ONNX file or an engine [default: the one in the package].
     #[arg(long, value_name = "FILE")]
     pub(crate) model: Option<PathBuf>,
     /// What runs the network.
-    #[arg(long, value_enum, default_value_t = BackendChoice::Onnxruntime)]
+    #[arg(long, value_enum, default_value_t = BackendChoice::Auto)]
     pub(crate) backend: BackendChoice,
     /// Time per frame of the simulated backend, in milliseconds.
     #[arg(long, value_name = "MS", default_value_t = 8.18, value_parser = milliseconds)]
@@ -64,17 +66,62 @@ pub(crate) struct BackendArgs {
     /// The ONNX Runtime library [default: $ORT_DYLIB_PATH, else what scripts/setup installed].
     #[arg(long, value_name = "FILE")]
     pub(crate) ort_lib: Option<PathBuf>,
-    /// Where ONNX Runtime computes.
-    #[arg(long, value_enum, default_value_t = ProviderChoice::Cpu)]
-    pub(crate) provider: ProviderChoice,
+    /// Where ONNX Runtime computes [default: on the processor; with --backend auto wherever it can].
+    #[arg(long, value_enum)]
+    pub(crate) provider: Option<ProviderChoice>,
+    /// The GPU, counted from 0.
+    #[arg(long, value_name = "N", default_value_t = 0, value_parser = clap::value_parser!(u8).range(0..=63))]
+    pub(crate) device: u8,
+    #[command(flatten)]
+    pub(crate) tensorrt: TensorRtArgs,
     /// CPU threads that run the network [default: one a core; with --provider cuda 1].
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub(crate) threads: Option<u16>,
 }
 
+/// TensorRT and the engines that are made on the way.
+#[derive(Args)]
+pub(crate) struct TensorRtArgs {
+    /// The folder with the TensorRT libraries [default: $TENSORRT_LIB_DIR, else the usual places].
+    #[arg(long, value_name = "DIR")]
+    pub(crate) tensorrt_lib: Option<PathBuf>,
+    /// Which TensorRT runs an ONNX network. auto: the first that is usable; an engine says its own.
+    #[arg(long, default_value = "auto", value_name = "auto|rtx|11|10")]
+    pub(crate) flavour: FlavourChoice,
+    /// What an ONNX network is made to compute in for TensorRT; an engine says its own.
+    #[arg(long, default_value = "fp16", value_name = "fp32|fp16")]
+    pub(crate) precision: Precision,
+    /// Batches that are on the GPU at one time.
+    #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u8).range(1..=8))]
+    pub(crate) lanes: u8,
+    /// Launch the network kernel by kernel instead of as a CUDA graph.
+    #[arg(long)]
+    pub(crate) no_graphs: bool,
+}
+
+/// `--flavour`: `None` takes the first that is usable.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct FlavourChoice(pub(crate) Option<Flavour>);
+
+impl std::str::FromStr for FlavourChoice {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "auto" => Ok(Self(None)),
+            _ => text.parse().map(|flavour| Self(Some(flavour))).map_err(|_| {
+                "expected auto, rtx, 11 or 10".to_owned()
+            }),
+        }
+    }
+}
+
 /// What runs the network.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum BackendChoice {
+    /// The best that is usable here: TensorRT, ONNX Runtime on a GPU, ONNX Runtime on the CPU.
+    Auto,
+    /// TensorRT on an NVIDIA GPU. An ONNX network is converted first and kept in the cache folder.
+    Tensorrt,
     /// ONNX Runtime, on the CPU unless --provider says otherwise.
     Onnxruntime,
     /// A stand-in for an accelerator: fixed time per frame, fixed predictions, CPU left free.
@@ -86,7 +133,7 @@ pub(crate) enum BackendChoice {
 pub(crate) enum ProviderChoice {
     /// The processor.
     Cpu,
-    /// The first NVIDIA GPU; needs the library of the onnxruntime-gpu package.
+    /// An NVIDIA GPU; needs the library of the onnxruntime-gpu package.
     Cuda,
 }
 

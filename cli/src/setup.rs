@@ -4,9 +4,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
-use engine::backend::{
-    Backend, ModelSpec, OnnxRuntime, OnnxRuntimeOptions, Provider, Simulated, find_onnxruntime,
-};
 use engine::batch::Assembler;
 use engine::composite::Compositor;
 use engine::dataset::{
@@ -69,7 +66,8 @@ pub(crate) fn prepare(
         Some(model) => Some(model.clone()),
         None => Package::find_model(root)?,
     };
-    let backend = open_backend(root, backend, model.as_deref())?;
+    let Opened { backend, remarks } = backend::open(root, backend, model.as_deref())?;
+    remarks.into_iter().for_each(say);
     let geometry = backend.geometry();
     let package = Arc::new(Package::open(root, geometry, frame.inputs)?);
     say(format!(
@@ -148,40 +146,6 @@ pub(crate) fn prepare(
         rects: package.rects().to_vec(),
     };
     Ok(Prepared { stages, package, model, frames })
-}
-
-fn open_backend(root: &Path, args: &BackendArgs, model: Option<&Path>) -> Result<Box<dyn Backend>> {
-    match args.backend {
-        BackendChoice::Simulated => {
-            let geometry = match model {
-                Some(model) => ModelSpec::declared(model, &Model::load(model)?)?.geometry(),
-                None => default_geometry()?,
-            };
-            Ok(Box::new(Simulated::new(geometry, args.simulated_ms)?))
-        }
-        BackendChoice::Onnxruntime => {
-            let Some(model) = model else {
-                // Where there is no package at all, its network is not what is missing.
-                let opened = Package::open(root, default_geometry()?, Inputs::Derived);
-                if let Err(error @ DatasetError::NotAPackage { .. }) = opened {
-                    return Err(error.into());
-                }
-                bail!(
-                    "{}: the package has no network (what onnx.file in package_info.json names, else \
-                     checkpoint/model_best.onnx); name one with --model",
-                    root.display()
-                );
-            };
-            let library = find_onnxruntime(args.ort_lib.as_deref())?;
-            let (provider, threads) = match args.provider {
-                ProviderChoice::Cpu => (Provider::Cpu, cores()),
-                ProviderChoice::Cuda => (Provider::Cuda { device: 0 }, 1),
-            };
-            let threads = args.threads.map_or(threads, usize::from);
-            let options = OnnxRuntimeOptions { library, threads, provider };
-            Ok(Box::new(OnnxRuntime::open(model, &options)?))
-        }
-    }
 }
 
 /// The sizes taken for granted where there is no network to ask.

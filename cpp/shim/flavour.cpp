@@ -251,7 +251,7 @@ class LibraryImpl final : public Library {
             builder->createNetworkV2(strongly_typed()), "createNetworkV2 failed");
         // A parser that failed once rejects good models afterwards, so each build has a fresh one.
         const auto parser = checked<nvonnxparser::IParser>(
-            create_parser(network.get(), &logger_, version_), "creating an ONNX parser failed");
+            create_parser(network.get(), &logger_, NV_ONNX_PARSER_VERSION), "creating an ONNX parser failed");
         if (!parser->parse(model.data(), model.size())) {
             tell_errors(*parser);
             throw std::runtime_error("the ONNX parser refused the model");
