@@ -458,7 +458,8 @@ impl Converter {
         inputs: &[i32],
     ) -> Result<Vec<i32>, PrecisionError> {
         self.functions[function].state = State::Active;
-        let mut body = std::mem::take(&mut self.functions[function].body);
+        // Calls find it by its name meanwhile.
+        let mut body = self.functions[function].body.clone();
         self.scopes.push(Scope::default());
         for (slot, name) in body.input.iter().enumerate() {
             let element = inputs.get(slot).copied().unwrap_or_default();
