@@ -5,7 +5,6 @@ use std::path::{Path, PathBuf};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use engine::composite::{CompositorChoice, Interpolation};
 use engine::dataset::{Inputs, StoreMode};
-use engine::onnx::Precision;
 use engine::pipeline::{MAX_BATCH, MAX_WORKERS, Mode};
 use engine::sink::{ImageFormat, SinkError, SinkTarget};
 use engine_sys::Flavour;
@@ -79,18 +78,15 @@ pub(crate) struct BackendArgs {
     pub(crate) threads: Option<u16>,
 }
 
-/// TensorRT and the engines that are made on the way.
+/// How TensorRT runs.
 #[derive(Args)]
 pub(crate) struct TensorRtArgs {
     /// The folder with the TensorRT libraries [default: $TENSORRT_LIB_DIR, else the usual places].
     #[arg(long, value_name = "DIR")]
     pub(crate) tensorrt_lib: Option<PathBuf>,
-    /// Which TensorRT runs an ONNX network. auto: the first that is usable; an engine says its own.
+    /// Which TensorRT runs the engine. auto: the first that takes it.
     #[arg(long, default_value = "auto", value_name = "auto|rtx|11|10")]
     pub(crate) flavour: FlavourChoice,
-    /// What an ONNX network is made to compute in for TensorRT; an engine says its own.
-    #[arg(long, default_value = "fp16", value_name = "fp32|fp16")]
-    pub(crate) precision: Precision,
     /// Batches that are on the GPU at one time.
     #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u8).range(1..=8))]
     pub(crate) lanes: u8,
@@ -108,9 +104,10 @@ impl std::str::FromStr for FlavourChoice {
     fn from_str(text: &str) -> Result<Self, String> {
         match text {
             "auto" => Ok(Self(None)),
-            _ => text.parse().map(|flavour| Self(Some(flavour))).map_err(|_| {
-                "expected auto, rtx, 11 or 10".to_owned()
-            }),
+            _ => text
+                .parse()
+                .map(|flavour| Self(Some(flavour)))
+                .map_err(|_| "expected auto, rtx, 11 or 10".to_owned()),
         }
     }
 }
@@ -120,7 +117,7 @@ impl std::str::FromStr for FlavourChoice {
 pub(crate) enum BackendChoice {
     /// The best that is usable here: TensorRT, ONNX Runtime on a GPU, ONNX Runtime on the CPU.
     Auto,
-    /// TensorRT on an NVIDIA GPU. An ONNX network is converted first and kept in the cache folder.
+    /// TensorRT on an NVIDIA GPU, which runs engines.
     Tensorrt,
     /// ONNX Runtime, on the CPU unless --provider says otherwise.
     Onnxruntime,

@@ -38,16 +38,16 @@ pub(crate) fn open(root: &Path, args: &BackendArgs, model: Option<&Path>) -> Res
             model.display()
         ),
         BackendChoice::Onnxruntime => Ok(silent(onnxruntime(model, args, provider(args))?)),
-        BackendChoice::Tensorrt => tensorrt::open(root, model, args),
+        BackendChoice::Tensorrt => tensorrt::open(model, args),
         // Nothing else runs it.
-        BackendChoice::Auto if engine => tensorrt::open(root, model, args),
-        BackendChoice::Auto | BackendChoice::Simulated => best(root, model, args),
+        BackendChoice::Auto if engine => tensorrt::open(model, args),
+        BackendChoice::Auto | BackendChoice::Simulated => best(model, args),
     }
 }
 
 /// The first that opens, of TensorRT, ONNX Runtime on the GPU, and ONNX Runtime on the CPU, with the
 /// reasons why the ones before do not.
-fn best(root: &Path, model: &Path, args: &BackendArgs) -> Result<Opened> {
+fn best(model: &Path, args: &BackendArgs) -> Result<Opened> {
     // What is wrong with the model is wrong with all of them.
     ModelSpec::declared(model, &Model::load(model)?)?;
     if let Some(choice) = args.provider {
@@ -65,7 +65,7 @@ fn best(root: &Path, model: &Path, args: &BackendArgs) -> Result<Opened> {
         }
     };
     let mut remarks = Vec::new();
-    match tensorrt::open(root, model, args) {
+    match tensorrt::open(model, args) {
         Ok(opened) => return Ok(opened),
         Err(error) if interrupt::token().is_cancelled() => return Err(error),
         Err(error) => remarks.push(format!("backend     not tensorrt: {error:#}")),
@@ -114,8 +114,7 @@ pub(crate) fn onnxruntime(
 
 fn no_network(root: &Path) -> anyhow::Error {
     // Where there is no package at all, its network is not what is missing.
-    let opened = default_geometry()
-        .map(|geometry| Package::open(root, geometry, Inputs::Derived));
+    let opened = default_geometry().map(|geometry| Package::open(root, geometry, Inputs::Derived));
     if let Ok(Err(error @ DatasetError::NotAPackage { .. })) = opened {
         return error.into();
     }

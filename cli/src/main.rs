@@ -1,6 +1,7 @@
 //! `engine-cli`: render, benchmark and inspect talking-head avatars.
 
 mod args;
+mod backend;
 mod bench;
 mod doctor;
 mod inspect;
@@ -11,6 +12,11 @@ mod progress;
 mod render;
 mod sample;
 mod setup;
+#[cfg(feature = "tensorrt")]
+mod tensorrt;
+#[cfg(not(feature = "tensorrt"))]
+#[path = "tensorrt_absent.rs"]
+mod tensorrt;
 
 use std::process::ExitCode;
 

@@ -6,14 +6,12 @@ use std::sync::Arc;
 use anyhow::{Context, Result, bail};
 use engine::batch::Assembler;
 use engine::composite::Compositor;
-use engine::dataset::{
-    DatasetError, Features, FrameStore, Inputs, Package, StoreMode, StoreOptions,
-};
+use engine::dataset::{Features, FrameStore, Package, StoreMode, StoreOptions};
 use engine::frame::ModelGeometry;
-use engine::onnx::Model;
 use engine::pipeline::{Stages, ThreadBudget, cores};
 
-use crate::args::{BackendArgs, BackendChoice, FrameArgs, ProviderChoice, Workers};
+use crate::args::{BackendArgs, FrameArgs, Workers};
+use crate::backend::{self, Opened};
 use crate::output::note;
 use crate::progress::with_preload_bar;
 
@@ -67,7 +65,7 @@ pub(crate) fn prepare(
         None => Package::find_model(root)?,
     };
     let Opened { backend, remarks } = backend::open(root, backend, model.as_deref())?;
-    remarks.into_iter().for_each(say);
+    remarks.into_iter().for_each(&say);
     let geometry = backend.geometry();
     let package = Arc::new(Package::open(root, geometry, frame.inputs)?);
     say(format!(

@@ -210,10 +210,16 @@ fn matmul(call: &Call<'_>) -> Verdict {
         m.max(n)
     };
     let mut shape = vec![None; rank];
-    shape[0] = Some(call.batch);
-    if n > 1 && rank > 1 {
-        shape[rank - 1] = columns[n - 1];
+    if m > 1 && n > 1 {
+        // The axes before the matrices are those of the factor that has more.
+        let longer = if m >= n { rows } else { columns };
+        shape[..rank - 2].copy_from_slice(&longer[..rank - 2]);
+        if m == n && rows[..m - 2] != columns[..m - 2] {
+            shape[..rank - 2].fill(None);
+        }
+        (shape[rank - 2], shape[rank - 1]) = (rows[m - 2], columns[n - 1]);
     }
+    shape[0] = Some(call.batch);
     Outcome::of(shape)
 }
 

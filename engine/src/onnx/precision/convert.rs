@@ -2,16 +2,16 @@
 
 use std::collections::HashSet;
 
-use super::operators::{Operator, Results, named_type, operator, quantizes};
+use super::functions::{Function, State};
+use super::operators::{Operator, Results, operator, quantizes, refuse, results};
 use super::round::rounded;
 use super::scope::{Scope, Value, value};
+use super::types::{element_type, retype, set_element_type};
 use super::{EdgeType, Edges, HalfReport, PrecisionError};
 use crate::onnx::Model;
 use crate::onnx::names::{Names, attribute, describe, is_standard};
-use crate::onnx::proto::type_proto;
 use crate::onnx::proto::{
-    AttributeProto, FunctionProto, GraphProto, NodeProto, TensorProto, ValueInfoProto,
-    attribute_type, data_type,
+    AttributeProto, GraphProto, NodeProto, TensorProto, attribute_type, data_type,
 };
 
 /// First version of the file format in which constants need not be listed as inputs.
@@ -59,36 +59,20 @@ pub fn to_half(model: &mut Model, edges: Edges) -> Result<HalfReport, PrecisionE
 
 /// The type in which a value is wanted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Width {
+pub(super) enum Width {
     Half,
     Full,
 }
 
-struct Converter {
+pub(super) struct Converter {
     names: Names,
     edges: Edges,
     /// Names of the main graph's outputs.
     outputs: HashSet<String>,
     /// The graph being rewritten, innermost last, inside the graphs whose values it can read.
-    scopes: Vec<Scope>,
-    functions: Vec<Function>,
-    report: HalfReport,
-}
-
-/// A function that the model defines. Its types follow from its first call.
-struct Function {
-    body: FunctionProto,
-    state: State,
-}
-
-enum State {
-    New,
-    /// Being rewritten: who calls it now is called by it.
-    Active,
-    Done {
-        inputs: Vec<i32>,
-        outputs: Vec<i32>,
-    },
+    pub(super) scopes: Vec<Scope>,
+    pub(super) functions: Vec<Function>,
+    pub(super) report: HalfReport,
 }
 
 impl Converter {
@@ -191,7 +175,7 @@ impl Converter {
         Ok(())
     }
 
-    fn nodes(&mut self, nodes: &mut Vec<NodeProto>) -> Result<(), PrecisionError> {
+    pub(super) fn nodes(&mut self, nodes: &mut Vec<NodeProto>) -> Result<(), PrecisionError> {
         std::mem::take(nodes).into_iter().try_for_each(|node| self.node(node))
     }
 
@@ -244,7 +228,11 @@ impl Converter {
     }
 
     /// Original types of the inputs, 0 for one left out, and whether all are constant.
-    fn inputs(&self, node: &NodeProto, what: &str) -> Result<(Vec<i32>, bool), PrecisionError> {
+    pub(super) fn inputs(
+        &self,
+        node: &NodeProto,
+        what: &str,
+    ) -> Result<(Vec<i32>, bool), PrecisionError> {
         let mut constant = true;
         let mut elements = Vec::with_capacity(node.input.len());
         for name in &node.input {
@@ -260,7 +248,7 @@ impl Converter {
     }
 
     /// Adds a node whose inputs are in place, and enters what it makes.
-    fn push(
+    pub(super) fn push(
         &mut self,
         mut node: NodeProto,
         made: impl Fn(usize) -> Made,
@@ -409,80 +397,6 @@ impl Converter {
         Ok(())
     }
 
-    /// The function of the model that a node calls.
-    fn function(&self, node: &NodeProto) -> Option<usize> {
-        self.functions.iter().position(|Function { body, .. }| {
-            body.name() == node.op_type()
-                && body.domain() == node.domain()
-                && body.overload() == node.overload()
-        })
-    }
-
-    /// A call of a function of the model; everything that crosses its edges is 16-bit.
-    fn call(
-        &mut self,
-        mut node: NodeProto,
-        what: &str,
-        function: usize,
-    ) -> Result<(), PrecisionError> {
-        let (inputs, _) = self.inputs(&node, what)?;
-        for name in node.input.iter_mut().filter(|name| !name.is_empty()) {
-            *name = self.read(what, name, Width::Half)?;
-        }
-        let refuse = |problem| Err(PrecisionError::Function { node: what.to_owned(), problem });
-        let outputs = match &self.functions[function].state {
-            State::Active => return refuse("calls itself; expected one that ends"),
-            State::Done { inputs: first, .. } if *first != inputs => {
-                return refuse("is also called with other types; expected the same everywhere");
-            }
-            State::Done { outputs, .. } => outputs.clone(),
-            State::New => {
-                let outer = std::mem::take(&mut self.scopes);
-                let outputs = self.function_body(function, &inputs);
-                self.scopes = outer;
-                let outputs = outputs?;
-                self.functions[function].state = State::Done { inputs, outputs: outputs.clone() };
-                outputs
-            }
-        };
-        self.push(node, |slot| Made {
-            element: outputs.get(slot).copied().unwrap_or_default(),
-            width: Width::Half,
-            constant: false,
-        })
-    }
-
-    fn function_body(
-        &mut self,
-        function: usize,
-        inputs: &[i32],
-    ) -> Result<Vec<i32>, PrecisionError> {
-        self.functions[function].state = State::Active;
-        let mut body = std::mem::take(&mut self.functions[function].body);
-        self.scopes.push(Scope::default());
-        for (slot, name) in body.input.iter().enumerate() {
-            let element = inputs.get(slot).copied().unwrap_or_default();
-            self.define(name, element, Width::Half, false)?;
-        }
-        self.nodes(&mut body.node)?;
-        let mut elements = Vec::with_capacity(body.output.len());
-        for output in &mut body.output {
-            let reader = "a function's outputs";
-            elements.push(self.find(reader, output)?.element);
-            *output = self.read(reader, output, Width::Half)?;
-        }
-        let mut scope = self.scopes.pop().unwrap_or_default();
-        scope.release(None, &mut self.report)?;
-        retype(&mut body.value_info, &scope);
-        body.node = scope.nodes;
-        self.functions[function].body = body;
-        Ok(elements)
-    }
-
-    fn in_function(&self) -> bool {
-        self.functions.iter().any(|function| matches!(function.state, State::Active))
-    }
-
     fn scope(&mut self) -> &mut Scope {
         if self.scopes.is_empty() {
             self.scopes.push(Scope::default());
@@ -491,7 +405,7 @@ impl Converter {
         &mut self.scopes[last]
     }
 
-    fn define(
+    pub(super) fn define(
         &mut self,
         name: &str,
         element: i32,
@@ -504,7 +418,7 @@ impl Converter {
     }
 
     /// The value that `name` stands for where it is read.
-    fn find(&self, reader: &str, name: &str) -> Result<&Value, PrecisionError> {
+    pub(super) fn find(&self, reader: &str, name: &str) -> Result<&Value, PrecisionError> {
         self.scopes.iter().rev().find_map(|scope| scope.values.get(name)).ok_or_else(|| {
             PrecisionError::Undefined { node: reader.to_owned(), value: name.to_owned() }
         })
@@ -512,7 +426,12 @@ impl Converter {
 
     /// The name under which the value `name` can be read as `width`, with a cast where none has it
     /// yet. Values that are no 32-bit floats have but one name.
-    fn read(&mut self, reader: &str, name: &str, width: Width) -> Result<String, PrecisionError> {
+    pub(super) fn read(
+        &mut self,
+        reader: &str,
+        name: &str,
+        width: Width,
+    ) -> Result<String, PrecisionError> {
         let value = self.find(reader, name)?.clone();
         if value.element != data_type::FLOAT {
             return Ok(name.to_owned());
@@ -571,55 +490,13 @@ impl Converter {
 }
 
 /// What a node makes in one of its outputs.
-struct Made {
+pub(super) struct Made {
     /// Original type.
-    element: i32,
+    pub(super) element: i32,
     /// The type it is made in, where the original is a 32-bit float.
-    width: Width,
+    pub(super) width: Width,
     /// Whether it follows from constants and shapes alone.
-    constant: bool,
-}
-
-/// Original types of the outputs of a node without subgraphs.
-fn results(
-    node: &NodeProto,
-    what: &str,
-    operator: Operator,
-    inputs: &[i32],
-) -> Result<Vec<i32>, PrecisionError> {
-    let input = |slot: usize| inputs.get(slot).copied().unwrap_or_default();
-    let named = |name| named_type(node, name).map_err(|problem| refuse(what, name, problem));
-    let (first, rest) = match operator.results {
-        Results::Like(slot) => (input(slot), input(slot)),
-        Results::LikeThen(slot, rest) => (input(slot), rest),
-        Results::Are(element) => (element, element),
-        Results::Stashed => (input(0), named("stash_type")?.unwrap_or(data_type::FLOAT)),
-        Results::Attribute(name, default) => {
-            let element = named(name)?.unwrap_or(default.unwrap_or_else(|| input(0)));
-            (element, element)
-        }
-        Results::Filled => {
-            let value = attribute(node, "value").map(|value| value.t.as_ref());
-            let element = match value {
-                Some(Some(tensor)) => tensor.data_type(),
-                Some(None) => return Err(refuse(what, "value", "holds no tensor")),
-                None => data_type::FLOAT,
-            };
-            (element, element)
-        }
-        Results::Constant | Results::Branches | Results::Loop | Results::Scan => (0, 0),
-    };
-    let results: Vec<i32> =
-        (0..node.output.len()).map(|slot| if slot == 0 { first } else { rest }).collect();
-    let mut typed = node.output.iter().zip(&results);
-    match typed.find(|(name, element)| !name.is_empty() && **element == 0) {
-        Some((output, _)) => Err(PrecisionError::Untyped { value: output.clone() }),
-        None => Ok(results),
-    }
-}
-
-fn refuse(node: &str, attribute: &str, problem: &'static str) -> PrecisionError {
-    PrecisionError::Attribute { node: node.to_owned(), attribute: attribute.to_owned(), problem }
+    pub(super) constant: bool,
 }
 
 fn suffixed(name: &str, width: Width) -> String {
@@ -627,37 +504,4 @@ fn suffixed(name: &str, width: Width) -> String {
         Width::Half => format!("{name}_fp16"),
         Width::Full => format!("{name}_fp32"),
     }
-}
-
-/// The element type of a tensor, where it is declared.
-fn element_type(info: &ValueInfoProto) -> Option<i32> {
-    match info.r#type.as_ref()?.value.as_ref()? {
-        type_proto::Value::TensorType(tensor) => Some(tensor.elem_type()).filter(|&e| e > 0),
-        _ => None,
-    }
-}
-
-fn set_element_type(info: &mut ValueInfoProto, element: i32) {
-    let value = info.r#type.as_mut().and_then(|r#type| r#type.value.as_mut());
-    if let Some(type_proto::Value::TensorType(tensor)) = value {
-        tensor.elem_type = Some(element);
-    }
-}
-
-/// Brings declared types up to date; those of names that are gone are dropped.
-fn retype(declared: &mut Vec<ValueInfoProto>, scope: &Scope) {
-    declared.retain_mut(|info| {
-        if element_type(info) != Some(data_type::FLOAT) {
-            return true;
-        }
-        let name = info.name();
-        match scope.values.get(name) {
-            Some(value) if value.half.as_deref() == Some(name) => {
-                set_element_type(info, data_type::FLOAT16);
-                true
-            }
-            Some(value) => value.full.as_deref() == Some(name),
-            None => false,
-        }
-    });
 }

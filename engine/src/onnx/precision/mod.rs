@@ -5,9 +5,11 @@
 
 mod convert;
 mod error;
+mod functions;
 mod operators;
 mod round;
 mod scope;
+mod types;
 
 use std::fmt;
 use std::str::FromStr;

@@ -1,5 +1,6 @@
 //! Which types the standard operators take and give.
 
+use super::PrecisionError;
 use crate::onnx::names::attribute;
 use crate::onnx::proto::{NodeProto, data_type};
 
@@ -136,7 +137,7 @@ pub(super) fn operator(op: &str) -> Option<Operator> {
 
 /// The type that an attribute names; `None` where it is absent, an error where the caller of a
 /// function decides.
-pub(super) fn named_type(node: &NodeProto, name: &str) -> Result<Option<i32>, &'static str> {
+fn named_type(node: &NodeProto, name: &str) -> Result<Option<i32>, &'static str> {
     match attribute(node, name) {
         Some(attribute) if !attribute.ref_attr_name().is_empty() => {
             Err("is given by the caller of a function; expected a type")
@@ -147,4 +148,47 @@ pub(super) fn named_type(node: &NodeProto, name: &str) -> Result<Option<i32>, &'
         },
         None => Ok(None),
     }
+}
+
+/// Original types of the outputs of a node without subgraphs.
+pub(super) fn results(
+    node: &NodeProto,
+    what: &str,
+    operator: Operator,
+    inputs: &[i32],
+) -> Result<Vec<i32>, PrecisionError> {
+    let input = |slot: usize| inputs.get(slot).copied().unwrap_or_default();
+    let named = |name| named_type(node, name).map_err(|problem| refuse(what, name, problem));
+    let (first, rest) = match operator.results {
+        Results::Like(slot) => (input(slot), input(slot)),
+        Results::LikeThen(slot, rest) => (input(slot), rest),
+        Results::Are(element) => (element, element),
+        Results::Stashed => (input(0), named("stash_type")?.unwrap_or(data_type::FLOAT)),
+        Results::Attribute(name, default) => {
+            let element = named(name)?.unwrap_or(default.unwrap_or_else(|| input(0)));
+            (element, element)
+        }
+        Results::Filled => {
+            let value = attribute(node, "value").map(|value| value.t.as_ref());
+            let element = match value {
+                Some(Some(tensor)) => tensor.data_type(),
+                Some(None) => return Err(refuse(what, "value", "holds no tensor")),
+                None => data_type::FLOAT,
+            };
+            (element, element)
+        }
+        Results::Constant | Results::Branches | Results::Loop | Results::Scan => (0, 0),
+    };
+    let results: Vec<i32> =
+        (0..node.output.len()).map(|slot| if slot == 0 { first } else { rest }).collect();
+    let mut typed = node.output.iter().zip(&results);
+    match typed.find(|(name, element)| !name.is_empty() && **element == 0) {
+        Some((output, _)) => Err(PrecisionError::Untyped { value: output.clone() }),
+        None => Ok(results),
+    }
+}
+
+/// [`PrecisionError::Attribute`].
+pub(super) fn refuse(node: &str, attribute: &str, problem: &'static str) -> PrecisionError {
+    PrecisionError::Attribute { node: node.to_owned(), attribute: attribute.to_owned(), problem }
 }
