@@ -5,7 +5,9 @@ use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::Arc;
 
-use engine::backend::{Backend, OnnxRuntime, OnnxRuntimeOptions, Provider, Simulated, find_onnxruntime};
+use engine::backend::{
+    Backend, OnnxRuntime, OnnxRuntimeOptions, Provider, Simulated, find_onnxruntime,
+};
 use engine::batch::Assembler;
 use engine::dataset::{FrameStore, Inputs, Package, StoreMode, StoreOptions};
 use engine::frame::{ModelGeometry, Size};
