@@ -57,10 +57,10 @@ API void* createInferBuilder_INTERNAL(void* logger, std::int32_t caller) noexcep
 API void* createInferRuntime_INTERNAL(void* logger, std::int32_t caller) noexcept {
     check_caller("createInferRuntime_INTERNAL", logger, caller);
     auto& known = *static_cast<fake::Logger*>(logger);
-    // The real library gives a small number on a machine without a driver: so does a fault, which
-    // nobody may take for an object.
+    // The real library gives a small number on a machine without a driver: so does a fault of that
+    // code, which nobody may take for an object.
     if (const int code = fake::injected(known, "createInferRuntime"); code != 0) {
-        return reinterpret_cast<void*>(static_cast<std::uintptr_t>(code));
+        return reinterpret_cast<void*>(std::uintptr_t{code == 0x228 ? 0x228U : 0U});
     }
     if (std::getenv("ENGINE_DOUBLES_BOGUS_RUNTIME") != nullptr) {
         return reinterpret_cast<void*>(std::uintptr_t{0x228});
