@@ -106,6 +106,23 @@ impl FeatureWriter {
         })
     }
 
+    /// Whether `values` are rows that can be written.
+    ///
+    /// # Errors
+    /// [`FeedError::Length`] and [`FeedError::NotFinite`].
+    pub fn check(values: &[f32]) -> Result<(), FeedError> {
+        if !values.len().is_multiple_of(Features::ROW) {
+            return Err(FeedError::Length { found: values.len() });
+        }
+        match values.iter().position(|value| !value.is_finite()) {
+            None => Ok(()),
+            Some(at) => {
+                let (row, column) = (at / Features::ROW, at % Features::ROW);
+                Err(FeedError::NotFinite { row, column, value: values[at] })
+            }
+        }
+    }
+
     /// Rows that were taken so far.
     pub fn written(&self) -> u64 {
         self.written
@@ -116,14 +133,8 @@ impl FeatureWriter {
         values: &[f32],
         mut take: impl FnMut(&Receiver<Row>) -> Result<Option<Row>, FeedError>,
     ) -> Result<usize, FeedError> {
-        let (rows, rest) = values.as_chunks::<{ Features::ROW }>();
-        if !rest.is_empty() {
-            return Err(FeedError::Length { found: values.len() });
-        }
-        if let Some(at) = values.iter().position(|value| !value.is_finite()) {
-            let (row, column) = (at / Features::ROW, at % Features::ROW);
-            return Err(FeedError::NotFinite { row, column, value: values[at] });
-        }
+        Self::check(values)?;
+        let rows = values.as_chunks::<{ Features::ROW }>().0;
         for (taken, row) in rows.iter().enumerate() {
             let Some(mut buffer) = take(&self.empty)? else { return Ok(taken) };
             buffer.copy_from_slice(row);
