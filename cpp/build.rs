@@ -9,6 +9,8 @@ fn main() {
         // Before 1.0 each minor version has an interface of its own.
         let (major, minor) = (part("CARGO_PKG_VERSION_MAJOR"), part("CARGO_PKG_VERSION_MINOR"));
         println!("cargo::rustc-cdylib-link-arg=-Wl,-soname,libengine.so.{major}.{minor}");
+        // Threads of a pool end after the pool does, and may still run when a plug-in is unloaded.
+        println!("cargo::rustc-cdylib-link-arg=-Wl,-z,nodelete");
         // What the crates below export for C++ is between them.
         println!("cargo::rustc-cdylib-link-arg=-Wl,--exclude-libs,ALL");
     }

@@ -25,7 +25,7 @@
 
 /* A version as one number that can be compared. */
 #define ENGINE_MAKE_VERSION(major, minor, patch) \
-    (((uint32_t)(major) << 22) | ((uint32_t)(minor) << 12) | (uint32_t)(patch))
+    ((major) * UINT32_C(0x400000) + (minor) * UINT32_C(0x1000) + (patch))
 
 /* The version of this header. */
 #define ENGINE_VERSION \
@@ -127,7 +127,7 @@ void engine_set_logger(engine_log_callback callback, void *user,
                        engine_release release) ENGINE_NOEXCEPT;
 
 enum {
-    /* The best that is usable here. */
+    /* Whatever runs the network here: TensorRT an engine, ONNX Runtime everything else. */
     ENGINE_BACKEND_AUTO = 0,
     /* TensorRT on an NVIDIA GPU, which runs engine files. */
     ENGINE_BACKEND_TENSORRT = 1,
@@ -138,7 +138,7 @@ enum {
 };
 
 enum {
-    /* The processor, and with ENGINE_BACKEND_AUTO wherever it can. */
+    /* The processor. */
     ENGINE_PROVIDER_DEFAULT = 0,
     ENGINE_PROVIDER_CPU = 1,
     ENGINE_PROVIDER_CUDA = 2
@@ -424,9 +424,10 @@ ENGINE_NODISCARD engine_status engine_pipeline_pull_due(engine_pipeline *pipelin
 ENGINE_NODISCARD engine_status engine_pipeline_try_pull(engine_pipeline *pipeline,
                                                         engine_frame **frame) ENGINE_NOEXCEPT;
 
-/* Asks the run that is under way to end, and returns at once. No callback begins after that, frames
- * that were not pulled are given up, and pushing and pulling return ENGINE_CANCELLED until the run
- * has been waited for. Does nothing where no run is under way. May be repeated.
+/* Asks the run that is under way to end, and returns at once. Frames that have not reached the host
+ * are given up; called inside the callback, none follows, else at most one that is on its way.
+ * Pushing and pulling return ENGINE_CANCELLED until the run has been waited for. Does nothing where
+ * no run is under way. May be repeated.
  * Threads: any. */
 ENGINE_NODISCARD engine_status engine_pipeline_cancel(engine_pipeline *pipeline) ENGINE_NOEXCEPT;
 

@@ -12,7 +12,7 @@ inline namespace v0_1 {
 
 // What runs the network.
 enum class Backend : std::int32_t {
-    // The best that is usable here.
+    // Whatever runs the network here: TensorRT an engine, ONNX Runtime everything else.
     automatic = ENGINE_BACKEND_AUTO,
     // TensorRT on an NVIDIA GPU, which runs engine files.
     tensorrt = ENGINE_BACKEND_TENSORRT,
@@ -24,7 +24,7 @@ enum class Backend : std::int32_t {
 
 // Where ONNX Runtime computes.
 enum class Provider : std::int32_t {
-    // The processor, and with Backend::automatic wherever it can.
+    // The processor.
     standard = ENGINE_PROVIDER_DEFAULT,
     cpu = ENGINE_PROVIDER_CPU,
     cuda = ENGINE_PROVIDER_CUDA,

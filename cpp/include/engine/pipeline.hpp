@@ -164,9 +164,10 @@ class Pipeline {
     // The same, but Code::not_ready where none is there yet: never waits.
     [[nodiscard]] Result<Frame> try_pull() { return pulled(&engine_pipeline_try_pull); }
 
-    // Asks the run that is under way to end, and returns at once. No callback begins after that,
-    // frames that were not pulled are given up, and pushing and pulling return Code::cancelled until
-    // the run has been waited for. Does nothing where no run is under way. May be repeated.
+    // Asks the run that is under way to end, and returns at once. Frames that have not reached the
+    // host are given up; called inside the callback, none follows, else at most one that is on its
+    // way. Pushing and pulling return Code::cancelled until the run has been waited for. Does
+    // nothing where no run is under way. May be repeated.
     void cancel() noexcept {
         // It fails only where there is no pipeline, and then there is nothing to cancel.
         (void)!engine_pipeline_cancel(handle_);
@@ -191,9 +192,9 @@ class Pipeline {
     }
 
    private:
-    Result<Frame> pulled(engine_status (*pull)(engine_pipeline*, engine_frame**) noexcept) {
+    Result<Frame> pulled(engine_status (*function)(engine_pipeline*, engine_frame**) noexcept) {
         engine_frame* frame = nullptr;
-        const engine_status status = pull(handle_, &frame);
+        const engine_status status = function(handle_, &frame);
         if (status != ENGINE_OK) return detail::error(status);
         return Frame(frame);
     }

@@ -53,6 +53,8 @@ impl FrameCallback {
     /// Calls the host with `frame`; what goes wrong comes back in words.
     pub(super) fn call(&self, frame: &OutputFrame, seconds: f64) -> Result<(), String> {
         let view = view(frame, seconds);
+        // What an earlier callback said, and then did not fail, is no reason for this one.
+        last_error::take_callback();
         // SAFETY: as `new` asks; the view lives until the call returns.
         let status = unsafe { (self.function)(self.user.pointer, &raw const view) };
         if status == OK {

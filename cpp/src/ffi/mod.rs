@@ -58,3 +58,19 @@ fn contained(body: impl FnOnce()) {
         Ok(())
     });
 }
+
+#[cfg(test)]
+mod tests {
+    use std::ffi::CStr;
+
+    use super::*;
+
+    #[test]
+    fn a_panic_is_an_error_of_the_library() {
+        assert_eq!(call(|| panic!("told to panic")), Code::Internal as i32);
+        // SAFETY: the text is valid until the next call on this thread.
+        let words = unsafe { CStr::from_ptr(engine_last_error()) }.to_str().unwrap();
+        assert!(words.contains("the library panicked"), "{words}");
+        assert_eq!(call(|| Ok(())), OK);
+    }
+}
