@@ -162,6 +162,7 @@ impl From<FeedError> for Error {
     fn from(error: FeedError) -> Self {
         let code = match error {
             FeedError::Closed => Code::InvalidState,
+            FeedError::Memory => Code::NoResources,
             _ => Code::InvalidArgument,
         };
         Self::chain(code, &error)

@@ -145,7 +145,7 @@ impl Host {
                 (Rows::Package(frames), Speech::Known { features, frames })
             }
             SpeechChoice::Pushed => {
-                let (writer, reader) = feature_feed(self.pushed_rows)?;
+                let (writer, reader) = feature_feed(self.pushed_rows);
                 (Rows::Pushed(writer), Speech::Fed(reader))
             }
         };

@@ -156,7 +156,8 @@ impl Run {
                 false => writer.write(row),
             };
             match written {
-                Ok(0) if self.token.is_cancelled() => return Err(CANCELLED),
+                // A run that was cancelled may have stopped reading already.
+                Ok(0) | Err(_) if self.token.is_cancelled() => return Err(CANCELLED),
                 Ok(0) => break,
                 Ok(_) => taken += 1,
                 Err(error) => return Err(self.failure().unwrap_or_else(|| error.into())),

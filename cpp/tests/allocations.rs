@@ -56,8 +56,14 @@ fn open(folder: &Path, mode: i32) -> *const Host {
     // SAFETY: all pointers are to what lives during the calls.
     unsafe {
         ok(engine_options_init(options.as_mut_ptr(), VERSION));
-        let simulated =
-            EngineOptions { backend: 3, simulated_ms: 0.02, mode, ..options.assume_init() };
+        // Few rows can wait, so that their buffers are all made in the first run.
+        let simulated = EngineOptions {
+            backend: 3,
+            simulated_ms: 0.02,
+            mode,
+            pushed_rows: 8,
+            ..options.assume_init()
+        };
         ok(engine_pipeline_open(path.as_ptr(), &raw const simulated, &raw mut pipeline));
     }
     pipeline

@@ -89,7 +89,7 @@ fn fed(folder: &std::path::Path, mode: Mode) {
     let mut allocations = |frames: u64| {
         let sink = SinkTarget::Null.open(SinkOptions::new(frame, frames)).unwrap();
         let token = CancelToken::new();
-        let (mut writer, reader) = feature_feed(8).unwrap();
+        let (mut writer, reader) = feature_feed(8);
         let before = CALLS.load(Ordering::Relaxed);
         std::thread::scope(|scope| {
             scope.spawn(|| {

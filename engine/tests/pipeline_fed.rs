@@ -51,7 +51,7 @@ fn fed_speech_gives_the_bytes_of_known_speech() {
                     pipeline.run_speech(speech, Box::new(known.clone()), &token).unwrap();
 
                     let fed = Collect::default();
-                    let (mut writer, reader) = feature_feed(3).unwrap();
+                    let (mut writer, reader) = feature_feed(3);
                     let report = std::thread::scope(|scope| {
                         scope.spawn(|| {
                             for chunk in values.chunks(chunk * 512) {
@@ -78,7 +78,7 @@ fn live(
     mut pipeline: Pipeline,
     test: impl FnOnce(FeatureWriter, &mpsc::Receiver<u64>, &CancelToken),
 ) -> engine::pipeline::RunReport {
-    let (writer, reader) = feature_feed(64).unwrap();
+    let (writer, reader) = feature_feed(64);
     let (out, indices) = mpsc::channel();
     let token = CancelToken::new();
     let sink = Each(move |frame: OutputFrame| {
@@ -120,7 +120,7 @@ fn a_frame_comes_as_soon_as_the_seventh_row_after_its_own_is_there() {
 #[test]
 fn rows_that_gather_are_run_in_full_batches() {
     with_package(3, |folder| {
-        let (mut writer, reader) = feature_feed(64).unwrap();
+        let (mut writer, reader) = feature_feed(64);
         writer.write(&rows(18)).unwrap();
         drop(writer);
         let mut pipeline = made(folder, Setting { batch: 4, ..Setting::default() });
@@ -135,7 +135,7 @@ fn rows_that_gather_are_run_in_full_batches() {
 fn speech_without_rows_has_no_frames() {
     with_package(2, |folder| {
         for mode in MODES {
-            let (writer, reader) = feature_feed(1).unwrap();
+            let (writer, reader) = feature_feed(1);
             drop(writer);
             let sink = Collect::default();
             let report = made(folder, Setting { mode, ..Setting::default() })
@@ -174,7 +174,7 @@ fn a_stage_that_fails_ends_a_run_that_waits_for_rows() {
             [(Mode::Sequential, false), (Mode::Pipelined, false), (Mode::Pipelined, true)]
         {
             let mut pipeline = made(folder, Setting { mode, ..Setting::default() });
-            let (mut writer, reader) = feature_feed(64).unwrap();
+            let (mut writer, reader) = feature_feed(64);
             writer.write(&rows(8)).unwrap();
             let sink = Each(move |_: OutputFrame| {
                 assert!(!panics, "told to panic");

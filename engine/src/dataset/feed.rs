@@ -1,15 +1,15 @@
 //! Feature rows that come in while a run goes on.
 //!
 //! Rows travel in recycled buffers through a bounded channel, as frames do: writing copies a row
-//! into an empty buffer, and the buffer goes back once no window needs its row any more. So memory
-//! is bounded, and nothing allocates or locks while rows flow.
+//! into an empty buffer, and the buffer goes back once no window needs its row any more. Buffers are
+//! made when there is none to take, up to a limit. So memory is bounded, and once rows flow nothing
+//! allocates or locks.
 
 use std::collections::VecDeque;
 
 use crossbeam_channel::{Receiver, Sender, TryRecvError, bounded, select_biased};
 
 use super::Features;
-use crate::frame::OutOfMemory;
 
 /// One row of [`Features::ROW`] values.
 type Row = Box<[f32]>;
@@ -38,43 +38,31 @@ pub enum FeedError {
         /// The value.
         value: f32,
     },
+    /// No memory for another row.
+    #[error("cannot allocate memory for a feature row")]
+    Memory,
     /// The run has ended; nobody reads rows any more.
     #[error("the run that reads these feature rows has ended")]
     Closed,
 }
 
 /// A feed of feature rows in which at least `room` rows, at least 1, can wait to be used.
-///
-/// # Errors
-/// When there is no memory for the rows.
-pub fn feature_feed(room: usize) -> Result<(FeatureWriter, FeatureReader), OutOfMemory> {
+pub fn feature_feed(room: usize) -> (FeatureWriter, FeatureReader) {
     // A window's rows wait with the reader.
     let count = room.max(1).saturating_add(Features::WINDOW_ROWS);
-    let refused = |_| OutOfMemory { count, bytes: Features::ROW * size_of::<f32>() };
-    let mut buffers = Vec::<Row>::new();
-    buffers.try_reserve_exact(count).map_err(refused)?;
-    for _ in 0..count {
-        let mut row = Vec::new();
-        row.try_reserve_exact(Features::ROW).map_err(refused)?;
-        row.resize(Features::ROW, 0.0);
-        buffers.push(row.into_boxed_slice());
-    }
     let (home, empty) = bounded(count);
     let (sender, rows) = bounded(count);
-    for row in buffers {
-        // There is room for all of them and the receiver is alive.
-        let sent = home.try_send(row);
-        debug_assert!(sent.is_ok());
-    }
     let window = VecDeque::with_capacity(Features::WINDOW_ROWS);
-    let reader = FeatureReader { rows, home, window, received: 0, ended: false };
-    Ok((FeatureWriter { empty, rows: sender, written: 0 }, reader))
+    let writer = FeatureWriter { empty, unmade: count, rows: sender, written: 0 };
+    (writer, FeatureReader { rows, home, window, received: 0, ended: false })
 }
 
 /// The end of a feed that rows are written to. Dropping it ends the speech.
 #[derive(Debug)]
 pub struct FeatureWriter {
     empty: Receiver<Row>,
+    /// Buffers that may still be made.
+    unmade: usize,
     rows: Sender<Row>,
     written: u64,
 }
@@ -84,13 +72,9 @@ impl FeatureWriter {
     /// waiting, and says how many those were.
     ///
     /// # Errors
-    /// [`FeedError`]; no row was taken then, except where the run ended in the middle.
+    /// [`FeedError`]; no row was taken then, except where the run or the memory ended in the middle.
     pub fn write(&mut self, values: &[f32]) -> Result<usize, FeedError> {
-        self.put(values, |empty| match empty.try_recv() {
-            Ok(row) => Ok(Some(row)),
-            Err(TryRecvError::Empty) => Ok(None),
-            Err(TryRecvError::Disconnected) => Err(FeedError::Closed),
-        })
+        self.put(values, None)
     }
 
     /// The same, waiting for room until all rows are taken or `stop` is disconnected.
@@ -98,12 +82,7 @@ impl FeatureWriter {
     /// # Errors
     /// As [`write`](Self::write).
     pub fn write_all(&mut self, values: &[f32], stop: &Receiver<()>) -> Result<usize, FeedError> {
-        self.put(values, |empty| {
-            select_biased! {
-                recv(stop) -> _ => Ok(None),
-                recv(empty) -> row => row.map(Some).map_err(|_| FeedError::Closed),
-            }
-        })
+        self.put(values, Some(stop))
     }
 
     /// Whether `values` are rows that can be written.
@@ -128,21 +107,38 @@ impl FeatureWriter {
         self.written
     }
 
-    fn put(
-        &mut self,
-        values: &[f32],
-        mut take: impl FnMut(&Receiver<Row>) -> Result<Option<Row>, FeedError>,
-    ) -> Result<usize, FeedError> {
+    fn put(&mut self, values: &[f32], stop: Option<&Receiver<()>>) -> Result<usize, FeedError> {
         Self::check(values)?;
         let rows = values.as_chunks::<{ Features::ROW }>().0;
         for (taken, row) in rows.iter().enumerate() {
-            let Some(mut buffer) = take(&self.empty)? else { return Ok(taken) };
+            let Some(mut buffer) = self.buffer(stop)? else { return Ok(taken) };
             buffer.copy_from_slice(row);
             // There is room for every buffer that exists.
             self.rows.send(buffer).map_err(|_| FeedError::Closed)?;
             self.written += 1;
         }
         Ok(rows.len())
+    }
+
+    /// An empty buffer; where all are in use, `None` once `stop` is disconnected or if there is none.
+    fn buffer(&mut self, stop: Option<&Receiver<()>>) -> Result<Option<Row>, FeedError> {
+        match self.empty.try_recv() {
+            Ok(buffer) => return Ok(Some(buffer)),
+            Err(TryRecvError::Disconnected) => return Err(FeedError::Closed),
+            Err(TryRecvError::Empty) => {}
+        }
+        if self.unmade > 0 {
+            let mut buffer = Vec::new();
+            buffer.try_reserve_exact(Features::ROW).map_err(|_| FeedError::Memory)?;
+            buffer.resize(Features::ROW, 0.0);
+            self.unmade -= 1;
+            return Ok(Some(buffer.into_boxed_slice()));
+        }
+        let Some(stop) = stop else { return Ok(None) };
+        select_biased! {
+            recv(stop) -> _ => Ok(None),
+            recv(self.empty) -> buffer => buffer.map(Some).map_err(|_| FeedError::Closed),
+        }
     }
 }
 
@@ -250,7 +246,7 @@ mod tests {
 
     #[test]
     fn a_frame_is_ready_with_the_seventh_row_after_its_own() {
-        let (mut writer, mut reader) = feature_feed(64).unwrap();
+        let (mut writer, mut reader) = feature_feed(64);
         assert_eq!(writer.write(&rows(0, 7)), Ok(7));
         assert_eq!(reader.poll(0), Supply::Later);
         assert_eq!(writer.write(&rows(7, 1)), Ok(1));
@@ -266,7 +262,7 @@ mod tests {
     fn windows_equal_those_of_the_whole_array() {
         for count in [1, 7, 8, 9, 40] {
             let whole = Features::from_rows(rows(0, count));
-            let (mut writer, mut reader) = feature_feed(3).unwrap();
+            let (mut writer, mut reader) = feature_feed(3);
             let (mut written, mut k) = (0, 0);
             while written < count {
                 let chunk = 5.min(count - written);
@@ -296,7 +292,7 @@ mod tests {
 
     #[test]
     fn a_full_feed_takes_no_more_until_rows_are_used() {
-        let (mut writer, mut reader) = feature_feed(4).unwrap();
+        let (mut writer, mut reader) = feature_feed(4);
         assert_eq!(writer.write(&rows(0, 100)), Ok(20));
         assert_eq!(writer.write(&rows(20, 100)), Ok(0));
         // The window of frame 8 is rows 0 to 15, so nothing comes back before frame 9.
@@ -307,7 +303,7 @@ mod tests {
 
     #[test]
     fn what_is_wrong_is_refused_whole() {
-        let (mut writer, mut reader) = feature_feed(4).unwrap();
+        let (mut writer, mut reader) = feature_feed(4);
         assert_eq!(writer.write(&[0.0; 513]), Err(FeedError::Length { found: 513 }));
         let mut values = rows(0, 2);
         values[512 + 3] = f32::INFINITY;
@@ -320,7 +316,7 @@ mod tests {
 
     #[test]
     fn a_reader_that_is_gone_closes_the_feed() {
-        let (mut writer, reader) = feature_feed(4).unwrap();
+        let (mut writer, reader) = feature_feed(4);
         drop(reader);
         assert_eq!(writer.write(&rows(0, 1)), Err(FeedError::Closed));
         let (_open, stop) = bounded(0);
@@ -329,13 +325,15 @@ mod tests {
 
     #[test]
     fn waits_end_when_told_to() {
-        let (mut writer, mut reader) = feature_feed(4).unwrap();
+        let (mut writer, mut reader) = feature_feed(4);
         let (open, stop) = bounded::<()>(0);
         std::thread::scope(|scope| {
             let reading = scope.spawn(|| reader.wait(0, [&crossbeam_channel::never(), &stop]));
             drop(open);
             assert_eq!(reading.join().unwrap(), Supply::Later);
         });
-        assert_eq!(writer.write_all(&rows(0, 2), &stop), Ok(0));
+        // Room is used; only waiting for more ends.
+        assert_eq!(writer.write_all(&rows(0, 30), &stop), Ok(20));
+        assert_eq!(writer.write_all(&rows(20, 1), &stop), Ok(0));
     }
 }
