@@ -38,7 +38,7 @@ fn a_render_finishes_the_frames_in_flight() {
         let answer = Answer::of(&args, child.wait_with_output().unwrap());
 
         assert_eq!(answer.code, Some(130), "{}", answer.stderr);
-        assert!(answer.stderr.contains("interrupted: finishing the frames in flight"));
+        assert!(answer.stderr.contains("interrupted: finishing what is under way"));
         assert!(!answer.stderr.contains("error:"), "{}", answer.stderr);
         let names = work.names("out");
         assert!((1..2000).contains(&names.len()), "{} frames", names.len());
