@@ -2,10 +2,9 @@
 
 use std::fs;
 use std::io::Read;
-use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 
-use crate::support::{Answer, SIMULATED, SIZE, Workplace, features};
+use crate::support::{Answer, SIMULATED, SIZE, SmallDisk, Workplace, features};
 
 fn render(work: &Workplace, output: &str, args: &[&str]) -> Answer {
     work.run(&[&["render", "pkg", "-o", output], &SIMULATED[..], args].concat())
@@ -49,36 +48,6 @@ fn a_full_device() {
     let args = ["inspect", "pkg"];
     let output = work.command(&args).stdout(full).output().unwrap();
     Answer::of(&args, output).assert_refused(&["standard output", "No space left on device"]);
-}
-
-/// A file system of one size, as long as it lives.
-struct SmallDisk<'a>(&'a Path);
-
-impl<'a> SmallDisk<'a> {
-    /// `None`, with the reason on stderr, where mounting is not permitted.
-    fn mount(folder: &'a Path, size: &str) -> Option<Self> {
-        fs::create_dir_all(folder).unwrap();
-        let options = format!("size={size}");
-        let args = ["-t", "tmpfs", "-o", &options, "tmpfs"];
-        match Command::new("mount").args(args).arg(folder).output() {
-            Ok(output) if output.status.success() => Some(Self(folder)),
-            Ok(output) => {
-                eprintln!("SKIPPED: no tmpfs: {}", String::from_utf8_lossy(&output.stderr).trim());
-                None
-            }
-            Err(error) => {
-                eprintln!("SKIPPED: cannot run mount: {error}");
-                None
-            }
-        }
-    }
-}
-
-impl Drop for SmallDisk<'_> {
-    fn drop(&mut self) {
-        let unmounted = Command::new("umount").arg(self.0).status();
-        assert!(unmounted.is_ok_and(|status| status.success()), "{} stays", self.0.display());
-    }
 }
 
 #[test]

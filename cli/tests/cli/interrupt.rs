@@ -1,24 +1,6 @@
 //! Ctrl-C.
 
-use std::process::{Child, Command};
-use std::thread::sleep;
-use std::time::{Duration, Instant};
-
-use crate::support::{Answer, Workplace, features, frame_names};
-
-/// Waits until something has happened; the program is stuck if it takes this long.
-fn wait_for(what: &str, mut happened: impl FnMut() -> bool) {
-    let deadline = Instant::now() + Duration::from_secs(30);
-    while !happened() {
-        assert!(Instant::now() < deadline, "{what} did not happen");
-        sleep(Duration::from_millis(5));
-    }
-}
-
-fn interrupt(child: &Child) {
-    let sent = Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
-    assert!(sent.success());
-}
+use crate::support::{Answer, Workplace, features, frame_names, interrupt, wait_for};
 
 const SLOW: [&str; 4] = ["--backend", "simulated", "--simulated-ms", "20"];
 

@@ -48,6 +48,17 @@ pub enum SelectError {
         /// Why not, for each flavour that was tried.
         reasons: Vec<String>,
     },
+    /// The engine brings code of its own, and nobody said that it may.
+    #[cfg(feature = "tensorrt")]
+    #[error(
+        "{}: the engine brings code that would run in this process, as version-compatible ones do; \
+         --trust-engine permits it, for an engine that you would run as a program",
+        engine.display()
+    )]
+    HostCode {
+        /// The engine.
+        engine: PathBuf,
+    },
     /// An engine was made for another machine.
     #[cfg(feature = "tensorrt")]
     #[error(

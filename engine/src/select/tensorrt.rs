@@ -86,6 +86,10 @@ impl Shop<'_> {
             ));
             record = None;
         }
+        let brings_code = record.as_ref().is_some_and(|record| record.options.version_compatible);
+        if brings_code && !self.options.tensorrt.host_code {
+            return Err(SelectError::HostCode { engine: path.to_owned() });
+        }
         let mut reasons = Vec::new();
         let mut misfit = None;
         for flavour in self.flavours() {
