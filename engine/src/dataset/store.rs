@@ -1,6 +1,7 @@
 //! Where a run's frames come from: RAM, or a decoder that runs ahead.
 
 use std::fmt;
+use std::ops::Range;
 use std::str::FromStr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -123,21 +124,23 @@ impl FrameStore {
         self.preload_time
     }
 
-    /// The first `count` samples in output order. `in_flight` is the largest number of frames of
-    /// which the caller holds anything, sample or background, while it waits for the next one; a
-    /// stream that was promised too few waits forever.
+    /// The samples of the output frames `shown`, in order. `in_flight` is the largest number of
+    /// frames of which the caller holds anything, sample or background, while it waits for the next
+    /// one; a stream that was promised too few waits forever.
+    ///
+    /// A streamed video that is not shown from the beginning is decoded once first, since only that
+    /// tells whether a jump into its middle is exact.
     ///
     /// # Errors
     /// Videos that cannot be opened.
-    pub fn source(&self, count: u64, in_flight: usize) -> Result<FrameSource, DatasetError> {
+    pub fn source(&self, shown: Range<u64>, in_flight: usize) -> Result<FrameSource, DatasetError> {
         let supply = match &self.preloaded {
             Some(frames) => Supply::Ram {
                 frames: Arc::clone(frames),
                 frame_count: self.package.frame_count(),
-                next: 0,
-                count,
+                shown,
             },
-            None => Supply::Stream(Stream::start(&self.package, count, in_flight, None)?),
+            None => Supply::Stream(Stream::start(&self.package, shown, in_flight, None)?),
         };
         Ok(FrameSource { supply })
     }
@@ -151,7 +154,7 @@ pub struct FrameSource {
 }
 
 enum Supply {
-    Ram { frames: Arc<Preloaded>, frame_count: usize, next: u64, count: u64 },
+    Ram { frames: Arc<Preloaded>, frame_count: usize, shown: Range<u64> },
     Stream(Stream),
 }
 
@@ -170,12 +173,8 @@ impl Iterator for FrameSource {
 
     fn next(&mut self) -> Option<Self::Item> {
         match &mut self.supply {
-            Supply::Ram { frames, frame_count, next, count } => {
-                if next == count {
-                    return None;
-                }
-                let index = *next;
-                *next += 1;
+            Supply::Ram { frames, frame_count, shown } => {
+                let index = shown.next()?;
                 Some(Ok(Sample {
                     index,
                     frame: ping_pong(index, *frame_count),

@@ -11,6 +11,7 @@
 //! all threads end. The error that was set first is the one that is reported.
 
 use std::collections::VecDeque;
+use std::ops::Range;
 use std::sync::OnceLock;
 use std::time::Instant;
 
@@ -42,13 +43,14 @@ struct Saved {
 
 pub(super) fn run(
     pipeline: &mut Pipeline,
-    frames: u64,
+    shown: Range<u64>,
     sink: Box<dyn Sink>,
     cancel: &CancelToken,
 ) -> Result<RunReport, PipelineError> {
     let started = Instant::now();
+    let frames = shown.end.saturating_sub(shown.start);
     let log = pipeline.log(frames);
-    let source = pipeline.stages.store.source(frames, pipeline.frames_in_flight())?;
+    let source = pipeline.stages.store.source(shown, pipeline.frames_in_flight())?;
     let Pipeline { stages, workers, batches, slots, outputs, options } = pipeline;
     let host_batches = batches.len();
     let backend = &mut *stages.backend;

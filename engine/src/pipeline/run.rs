@@ -1,6 +1,7 @@
 //! A pipeline: set up once, run many times.
 
 use std::fmt;
+use std::ops::Range;
 use std::str::FromStr;
 use std::time::{Duration, Instant};
 
@@ -156,10 +157,24 @@ impl Pipeline {
         sink: Box<dyn Sink>,
         cancel: &CancelToken,
     ) -> Result<RunReport, PipelineError> {
+        self.run_part(0..frames, sink, cancel)
+    }
+
+    /// Renders the output frames `shown` into `sink`: the same frames as a run from the beginning
+    /// gives, as long as the network's predictions do not depend on which frames share a batch.
+    ///
+    /// # Errors
+    /// As [`run`](Self::run).
+    pub fn run_part(
+        &mut self,
+        shown: Range<u64>,
+        sink: Box<dyn Sink>,
+        cancel: &CancelToken,
+    ) -> Result<RunReport, PipelineError> {
         self.restock()?;
         match self.options.mode {
-            Mode::Sequential => sequential::run(self, frames, sink, cancel),
-            Mode::Pipelined => pipelined::run(self, frames, sink, cancel),
+            Mode::Sequential => sequential::run(self, shown, sink, cancel),
+            Mode::Pipelined => pipelined::run(self, shown, sink, cancel),
         }
     }
 

@@ -1,5 +1,6 @@
 //! One stage after the other, batch by batch.
 
+use std::ops::Range;
 use std::time::Instant;
 
 use super::log::RunLog;
@@ -13,13 +14,14 @@ use crate::sink::Sink;
 
 pub(super) fn run(
     pipeline: &mut Pipeline,
-    frames: u64,
+    shown: Range<u64>,
     sink: Box<dyn Sink>,
     cancel: &CancelToken,
 ) -> Result<RunReport, PipelineError> {
     let started = Instant::now();
+    let frames = shown.end.saturating_sub(shown.start);
     let log = pipeline.log(frames);
-    let source = pipeline.stages.store.source(frames, pipeline.frames_in_flight())?;
+    let source = pipeline.stages.store.source(shown, pipeline.frames_in_flight())?;
     let Pipeline { stages, workers, batches, slots, outputs, options } = pipeline;
     let work = Loop { stages, batches, slots, outputs, batch: options.batch, frames, cancel };
     // The loop is one of the pool's workers, so that nothing crosses the pool's shared queue.
