@@ -6,11 +6,12 @@ use std::sync::Arc;
 use anyhow::{Context as _, Result, bail};
 use engine::backend::{OnnxRuntimeOptions, Provider, find_onnxruntime};
 use engine::convert::{
-    Comparison, ConvertError, EngineOptions, EngineRecord, Lock, LogFile, Network, Tools, build,
+    Comparison, ConvertError, EngineOptions, EngineRecord, LogFile, Network, Tools, build,
     verify_graph,
 };
 use engine::cuda::{Context, CudaError};
 use engine::dataset::Package;
+use engine::file::Lock;
 use engine::pipeline::cores;
 use engine_sys::search::{self, Found, NotFound};
 use engine_sys::{Flavour, Library, Log};

@@ -226,7 +226,7 @@ fn ctrl_c_ends_a_build_and_leaves_no_engine() {
         wait_for("the build", begun);
 
         // Meanwhile nobody else may write the same engine.
-        let busy = format!("process {} is writing this engine", child.id());
+        let busy = format!("process {} is writing this;", child.id());
         rig.convert("m.engine", &[]).assert_refused(&["m.engine", &busy]);
         rig.convert("other.engine", &[]).assert_ok();
 

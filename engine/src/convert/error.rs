@@ -9,7 +9,7 @@ use crate::backend::BackendError;
 use crate::batch::BatchRange;
 use crate::cuda::CudaError;
 use crate::dataset::DatasetError;
-use crate::file::FileError;
+use crate::file::{FileError, LockError};
 use crate::metrics::QUALITY_FLOOR_DB;
 use crate::onnx::batch::BatchError;
 use crate::onnx::precision::PrecisionError;
@@ -71,25 +71,9 @@ pub enum ConvertError {
     /// Somebody asked to stop.
     #[error("the conversion was cancelled")]
     Cancelled,
-    /// Another conversion to the same file is under way.
-    #[error(
-        "{}: process {owner} is writing this engine; wait for it, or name another file",
-        output.display()
-    )]
-    Busy {
-        /// The engine.
-        output: PathBuf,
-        /// The process that has the lock, as far as it said so.
-        owner: String,
-    },
-    /// The lock beside the engine cannot be taken.
-    #[error("cannot lock {}, which keeps two conversions apart", path.display())]
-    Lock {
-        /// The lock's file.
-        path: PathBuf,
-        /// What the system said.
-        source: io::Error,
-    },
+    /// Another conversion to the same file is under way, or no lock can be had.
+    #[error(transparent)]
+    Lock(LockError),
     /// A file could not be written.
     #[error(transparent)]
     File(#[from] FileError),
@@ -156,6 +140,15 @@ pub enum ConvertError {
         /// The largest difference of two bytes.
         largest: u8,
     },
+}
+
+impl From<LockError> for ConvertError {
+    fn from(error: LockError) -> Self {
+        match error {
+            LockError::Cancelled => Self::Cancelled,
+            other => Self::Lock(other),
+        }
+    }
 }
 
 impl From<VerifyError> for ConvertError {

@@ -2,8 +2,10 @@
 //! for files that can be made again.
 
 mod cache_folder;
+mod lock;
 pub(crate) mod regular;
 mod whole;
 
 pub use cache_folder::cache_folder;
+pub use lock::{Lock, LockError};
 pub use whole::{FileError, WholeFile};

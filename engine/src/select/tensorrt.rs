@@ -10,11 +10,11 @@ use super::{BackendOptions, LoadedEngine, Opened, SelectError, Watch, chain, is_
 use crate::backend::{BackendError, BatchLimit, ModelSpec, TensorRt, TensorRtOptions};
 use crate::batch::BatchRange;
 use crate::convert::{
-    self, ConvertError, EngineOptions, EngineRecord, FileHash, Gpu, Lock, LogFile, Network,
-    Surroundings, Tools, cache,
+    self, ConvertError, EngineOptions, EngineRecord, FileHash, Gpu, LogFile, Network, Surroundings,
+    Tools, cache,
 };
 use crate::cuda::{self, Context};
-use crate::file::regular;
+use crate::file::{Lock, regular};
 use crate::onnx::Model;
 use crate::onnx::batch::make_batch_symbolic;
 
@@ -166,7 +166,8 @@ impl Shop<'_> {
             let line = format!("waiting     for process {owner}, which is making the same engine");
             (self.watch.say)(&line);
         };
-        let lock = Lock::wait(&path, waiting, self.watch.cancelled).map_err(everywhere)?;
+        let lock = Lock::wait(&path, waiting, self.watch.cancelled)
+            .map_err(|error| everywhere(error.into()))?;
         // Whoever had the lock may have made it.
         if let Some(opened) = self.kept(&path, &model.hash, installed) {
             return Ok(opened);

@@ -1,4 +1,4 @@
-//! One conversion at a time for each engine.
+//! One writer at a time for each output.
 
 use std::ffi::OsString;
 use std::fs::{self, File, TryLockError};
@@ -8,12 +8,35 @@ use std::path::{Path, PathBuf};
 use std::thread::sleep;
 use std::time::Duration;
 
-use super::ConvertError;
-
 /// How often somebody who waits looks whether the lock is free or the wait was cancelled.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 
-/// Whoever has it writes the engine at one path. The system takes it back when the process ends,
+/// Why a lock was not taken.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum LockError {
+    /// Somebody else has it.
+    #[error("{}: process {owner} is writing this; wait for it, or name another file", output.display())]
+    Busy {
+        /// The output.
+        output: PathBuf,
+        /// The process that has the lock, as far as it said so.
+        owner: String,
+    },
+    /// The file of the lock cannot be made or locked.
+    #[error("cannot lock {}, which keeps two writers of one file apart", path.display())]
+    File {
+        /// The lock's file, hidden beside the output.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// Somebody asked to stop waiting.
+    #[error("the wait for another process was cancelled")]
+    Cancelled,
+}
+
+/// Whoever has it writes the output at one path. The system takes it back when the process ends,
 /// however it ends.
 #[derive(Debug)]
 pub struct Lock {
@@ -23,13 +46,13 @@ pub struct Lock {
 }
 
 impl Lock {
-    /// Takes the lock for the engine at `output`.
+    /// Takes the lock for the output at `output`.
     ///
     /// # Errors
-    /// [`ConvertError::Busy`] when somebody has it, and when the folder takes no files.
-    pub fn take(output: &Path) -> Result<Self, ConvertError> {
+    /// [`LockError::Busy`] when somebody has it, and when the folder takes no files.
+    pub fn take(output: &Path) -> Result<Self, LockError> {
         let path = path_of(output);
-        let failed = |source| ConvertError::Lock { path: path.clone(), source };
+        let failed = |source| LockError::File { path: path.clone(), source };
         loop {
             let mut file = File::options()
                 .read(true)
@@ -45,7 +68,7 @@ impl Lock {
                     // Whose it is only helps the message.
                     _ = (&mut file).take(32).read_to_string(&mut owner);
                     let output = output.to_owned();
-                    return Err(ConvertError::Busy { output, owner: owner.trim().to_owned() });
+                    return Err(LockError::Busy { output, owner: owner.trim().to_owned() });
                 }
                 Err(TryLockError::Error(source)) => return Err(failed(source)),
             }
@@ -65,21 +88,21 @@ impl Lock {
     /// process that has it.
     ///
     /// # Errors
-    /// [`ConvertError::Cancelled`] once `cancelled`, and when the folder takes no files.
+    /// [`LockError::Cancelled`] once `cancelled`, and when the folder takes no files.
     pub fn wait(
         output: &Path,
         waiting: impl FnOnce(&str),
         cancelled: &dyn Fn() -> bool,
-    ) -> Result<Self, ConvertError> {
+    ) -> Result<Self, LockError> {
         let mut waiting = Some(waiting);
         loop {
             match Self::take(output) {
-                Err(ConvertError::Busy { owner, .. }) => {
+                Err(LockError::Busy { owner, .. }) => {
                     if let Some(waiting) = waiting.take() {
                         waiting(&owner);
                     }
                     if cancelled() {
-                        return Err(ConvertError::Cancelled);
+                        return Err(LockError::Cancelled);
                     }
                     sleep(LOOK_EVERY);
                 }
@@ -88,7 +111,7 @@ impl Lock {
         }
     }
 
-    /// The engine that it is for.
+    /// The output that it is for.
     pub fn output(&self) -> &Path {
         &self.output
     }
@@ -129,10 +152,10 @@ mod tests {
         let lock = Lock::take(&output).unwrap();
         let error = Lock::take(&output).unwrap_err();
         let text = error.to_string();
-        assert!(matches!(error, ConvertError::Busy { .. }), "{text}");
+        assert!(matches!(error, LockError::Busy { .. }), "{text}");
         assert!(text.contains(&format!("process {}", std::process::id())), "{text}");
         let cancelled = Lock::wait(&output, |_| (), &|| true);
-        assert!(matches!(cancelled, Err(ConvertError::Cancelled)));
+        assert!(matches!(cancelled, Err(LockError::Cancelled)));
         drop(lock);
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
         drop(Lock::take(&output).unwrap());
@@ -154,6 +177,6 @@ mod tests {
             waiter.join().unwrap().unwrap();
         });
         let error = Lock::take(&folder.path().join("none/m.engine")).unwrap_err();
-        assert!(matches!(error, ConvertError::Lock { .. }), "{error}");
+        assert!(matches!(error, LockError::File { .. }), "{error}");
     }
 }
