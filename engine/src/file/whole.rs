@@ -111,6 +111,11 @@ impl WholeFile {
         written.map_err(|source| FileError::Write { path: self.path.clone(), source })
     }
 
+    /// Where it lies until then, for a program that writes it.
+    pub fn partial_path(&self) -> &Path {
+        self.partial.path()
+    }
+
     /// Its name once it is complete.
     pub fn path(&self) -> &Path {
         &self.path

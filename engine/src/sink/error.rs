@@ -4,6 +4,7 @@ use std::error::Error;
 use std::io;
 use std::path::PathBuf;
 
+use super::video::VideoError;
 use crate::file::FileError;
 use crate::frame::Size;
 
@@ -98,6 +99,9 @@ pub enum SinkError {
         /// The size given when the sink was opened.
         expected: Size,
     },
+    /// A video.
+    #[error(transparent)]
+    Video(#[from] VideoError),
     /// The operating system refused a thread.
     #[error("cannot start a thread to save frames")]
     Thread {

@@ -14,6 +14,7 @@ mod null;
 mod raw;
 mod saver;
 mod target;
+pub mod video;
 
 pub use contact_sheet::ContactSheetSink;
 pub use error::SinkError;
