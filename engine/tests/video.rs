@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
 
-use engine::frame::{BufferPool, OutputFrame, Size};
+use engine::frame::{BufferPool, FrameRate, OutputFrame, Size};
 use engine::sink::video::{
-    Codec, Ffmpeg, FrameRate, Identity, Sound, Start, VideoError, VideoJob, VideoOptions,
+    Codec, Ffmpeg, Identity, Sound, Start, VideoError, VideoJob, VideoOptions,
 };
 use engine::sink::{Sink, SinkError};
 

@@ -4,7 +4,8 @@
 //! [`FrameStore`] holds the decoded frames in RAM or streams them; either way a run takes its
 //! [`Sample`]s from a [`FrameSource`]. [`Features`] are the audio rows that go with them.
 //!
-//! Output frame `k` shows background [`ping_pong`]`(k)` and is driven by feature row `k`.
+//! Output frame `k` shows background [`ping_pong`]`(k)` and is driven by feature row `k`; at another
+//! rate than 25 frames a second [`Pace`] says which.
 
 mod checksum;
 mod error;
@@ -13,6 +14,7 @@ mod images;
 mod manifest;
 mod npy;
 mod order;
+mod pace;
 mod package;
 mod ram;
 mod reader;
@@ -33,6 +35,7 @@ mod tests;
 pub use error::DatasetError;
 pub use features::Features;
 pub use order::ping_pong;
+pub use pace::Pace;
 pub use package::{Form, Inputs, Package};
 pub use sample::{InputPixels, Sample};
 pub use store::{DecodeStats, FrameSource, FrameStore, StoreMode, StoreOptions};

@@ -25,6 +25,7 @@ use crossbeam_channel::{Receiver, Sender, bounded};
 
 use super::checksum::checksum;
 use super::order::{Segment, Segments};
+use super::pace::Pace;
 use super::package::{Form, Package};
 use super::reader::Reader;
 use super::sample::{Pixels, Sample};
@@ -63,20 +64,25 @@ impl Stream {
     /// `in_flight` of them while it waits. `window` overrides the length of reversed windows.
     pub(super) fn start(
         package: &Package,
+        pace: Pace,
         shown: Range<u64>,
         in_flight: usize,
         window: Option<usize>,
     ) -> Result<Self, DatasetError> {
         let frames = package.frame_count();
         let in_flight = in_flight.max(1);
-        let window = window.unwrap_or_else(|| best_window(package, shown.end, in_flight));
+        let steps = match shown.end.checked_sub(1) {
+            Some(last) if last >= shown.start => pace.step(shown.start)..pace.step(last) + 1,
+            _ => 0..0,
+        };
+        let window = window.unwrap_or_else(|| best_window(package, steps.end, in_flight));
         let buffers = in_flight + window.max(AHEAD) + SPARE;
         let pools =
             package.tracks().try_map(|source| BufferPool::new(buffers, source.size.bytes()))?;
         // Frames that are decoded once, from the beginning on, need no comparison, and an image file
         // is its own proof.
-        let inside = shown.start > 0;
-        let verify = package.form() == Form::Videos && (inside || shown.end > frames as u64);
+        let inside = steps.start > 0;
+        let verify = package.form() == Form::Videos && (inside || steps.end > frames as u64);
         let (sender, samples) = bounded(buffers + 1);
         let tally = Arc::new(Tally::default());
         let decoder = Decoder {
@@ -88,9 +94,11 @@ impl Stream {
             })?,
             pools: pools.clone(),
             samples: sender,
+            pace,
+            shown,
             tally: Arc::clone(&tally),
         };
-        let segments = Segments::new(shown, frames, window);
+        let segments = Segments::new(steps, frames, window);
         let learned = if verify && inside { frames } else { 0 };
         let thread = thread::Builder::new()
             .name("decoder".to_owned())
@@ -177,6 +185,8 @@ struct Decoder {
     tracks: PerTrack<TrackDecoder>,
     pools: PerTrack<BufferPool>,
     samples: Sender<Result<Sample, DatasetError>>,
+    pace: Pace,
+    shown: Range<u64>,
     tally: Arc<Tally>,
 }
 
@@ -237,8 +247,42 @@ impl Decoder {
         Ok(())
     }
 
-    fn hand_out(&self, sample: Sample) -> Result<(), Stop> {
-        self.samples.send(Ok(sample)).map_err(|_| Stop::Dropped)
+    /// Queues the sample of one step, once for each output frame that shows it.
+    fn hand_out(&self, mut sample: Sample) -> Result<(), Stop> {
+        let Range { start, end } = self.pace.frames_of(sample.index);
+        let (start, end) = (start.max(self.shown.start), end.min(self.shown.end));
+        for index in start..end {
+            let copy = match index + 1 < end {
+                true => Some(self.copy(&sample)?),
+                false => None,
+            };
+            sample.index = index;
+            self.samples.send(Ok(sample)).map_err(|_| Stop::Dropped)?;
+            match copy {
+                Some(copy) => sample = copy,
+                None => break,
+            }
+        }
+        Ok(())
+    }
+
+    /// The same images in buffers of their own. There is a spare one for that: whoever waits for a
+    /// sample holds no more than it said, and the window that is being handed out no more than the
+    /// rest.
+    fn copy(&self, sample: &Sample) -> Result<Sample, Stop> {
+        let Pixels::Owned { background: Some(background), crop, stored } = &sample.pixels else {
+            return Err(Stop::Dropped);
+        };
+        let mut buffers = self.pools.try_map(BufferPool::take)?;
+        buffers.background.copy_from_slice(background);
+        buffers.crop.copy_from_slice(crop);
+        if let (Some(to), Some(from)) = (&mut buffers.stored, stored) {
+            to.roi.copy_from_slice(&from.roi);
+            to.masked.copy_from_slice(&from.masked);
+        }
+        let PerTrack { background, crop, stored } = buffers;
+        let pixels = Pixels::Owned { background: Some(background), crop, stored };
+        Ok(Sample { pixels, ..*sample })
     }
 
     fn timed(

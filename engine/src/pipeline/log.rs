@@ -1,5 +1,6 @@
 //! What is remembered of a run while it goes on.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::batch::BatchTrace;
@@ -43,21 +44,34 @@ impl BusyTimes {
     }
 }
 
+/// Hears how far a run is, from the thread that hands frames to the sink. It should return quickly.
+pub trait RunObserver: Send + Sync {
+    /// The sink has taken `frames` frames of the run; until then the stages were busy for `busy`.
+    fn progress(&self, frames: u64, busy: &BusyTimes);
+}
+
 /// Sums, and the traces themselves where they are wanted.
 pub(super) struct RunLog {
     pub(super) busy: BusyTimes,
     pub(super) traces: Vec<BatchTrace>,
+    frames: u64,
     keep: bool,
+    observer: Option<Arc<dyn RunObserver>>,
 }
 
 impl RunLog {
-    pub(super) fn new(keep: bool, batches: u64) -> Self {
+    pub(super) fn new(keep: bool, batches: u64, observer: Option<Arc<dyn RunObserver>>) -> Self {
         let room = if keep { usize::try_from(batches).unwrap_or(0) } else { 0 };
-        Self { busy: BusyTimes::default(), traces: Vec::with_capacity(room), keep }
+        let (busy, traces) = (BusyTimes::default(), Vec::with_capacity(room));
+        Self { busy, traces, frames: 0, keep, observer }
     }
 
     pub(super) fn push(&mut self, trace: BatchTrace) {
         self.busy.add(&trace);
+        self.frames += trace.frames as u64;
+        if let Some(observer) = &self.observer {
+            observer.progress(self.frames, &self.busy);
+        }
         if self.keep {
             self.traces.push(trace);
         }

@@ -51,7 +51,7 @@ pub(super) fn run(
     let frames = shown.end.saturating_sub(shown.start);
     let log = pipeline.log(frames);
     let source = pipeline.stages.store.source(shown, pipeline.frames_in_flight())?;
-    let Pipeline { stages, workers, batches, slots, outputs, options } = pipeline;
+    let Pipeline { stages, workers, batches, slots, outputs, options, .. } = pipeline;
     let host_batches = batches.len();
     let backend = &mut *stages.backend;
     let composite = CompositeStage {

@@ -3,12 +3,13 @@
 use std::fmt;
 use std::ops::Range;
 use std::str::FromStr;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rayon::prelude::*;
 
 use super::budget::{MAX_BATCH, MAX_WORKERS};
-use super::log::{BusyTimes, RunLog};
+use super::log::{BusyTimes, RunLog, RunObserver};
 use super::{CancelToken, PipelineError, Stages, pipelined, sequential};
 use crate::batch::{BatchTrace, Completed, HostBatch, PredictionView, Span};
 use crate::composite::{CompositeError, Compositor, Scratch};
@@ -101,6 +102,7 @@ pub struct Pipeline {
     pub(super) batches: Vec<HostBatch>,
     pub(super) slots: Vec<Slot>,
     pub(super) outputs: BufferPool,
+    observer: Option<Arc<dyn RunObserver>>,
 }
 
 impl Pipeline {
@@ -125,7 +127,7 @@ impl Pipeline {
         // Frames of a streamed store bring their own output buffer.
         let pooled = if stages.store.in_ram() { Self::frames_downstream(options) } else { 0 };
         let outputs = BufferPool::new(pooled, stages.frame.bytes())?;
-        Ok(Self { stages, options, workers, batches, slots, outputs })
+        Ok(Self { stages, options, workers, batches, slots, outputs, observer: None })
     }
 
     /// The parts, to be connected differently.
@@ -141,6 +143,11 @@ impl Pipeline {
     /// What it was made with.
     pub fn options(&self) -> PipelineOptions {
         self.options
+    }
+
+    /// Has every later run tell `observer` how far it is.
+    pub fn observe(&mut self, observer: Arc<dyn RunObserver>) {
+        self.observer = Some(observer);
     }
 
     /// Renders output frames `0..frames` into `sink`.
@@ -207,7 +214,8 @@ impl Pipeline {
 
     /// A log for a run of `frames` frames.
     pub(super) fn log(&self, frames: u64) -> RunLog {
-        RunLog::new(self.options.trace, frames.div_ceil(self.options.batch as u64))
+        let batches = frames.div_ceil(self.options.batch as u64);
+        RunLog::new(self.options.trace, batches, self.observer.clone())
     }
 }
 

@@ -22,7 +22,7 @@ pub(super) fn run(
     let frames = shown.end.saturating_sub(shown.start);
     let log = pipeline.log(frames);
     let source = pipeline.stages.store.source(shown, pipeline.frames_in_flight())?;
-    let Pipeline { stages, workers, batches, slots, outputs, options } = pipeline;
+    let Pipeline { stages, workers, batches, slots, outputs, options, .. } = pipeline;
     let work = Loop { stages, batches, slots, outputs, batch: options.batch, frames, cancel };
     // The loop is one of the pool's workers, so that nothing crosses the pool's shared queue.
     let (saved, log, finish) = workers.install(|| work.run(source, sink, log))?;

@@ -7,7 +7,8 @@ use std::sync::Arc;
 use super::support::{self, forms};
 use crate::dataset::stream::Stream;
 use crate::dataset::{
-    DatasetError, Form, FrameStore, InputPixels, Inputs, Package, Sample, StoreMode, ping_pong,
+    DatasetError, Form, FrameStore, InputPixels, Inputs, Pace, Package, Sample, StoreMode,
+    ping_pong,
 };
 
 fn stream(
@@ -16,7 +17,8 @@ fn stream(
     in_flight: usize,
     window: usize,
 ) -> impl Iterator<Item = Result<Sample, DatasetError>> {
-    let mut stream = Stream::start(package, shown, in_flight, Some(window)).unwrap();
+    let mut stream =
+        Stream::start(package, Pace::default(), shown, in_flight, Some(window)).unwrap();
     std::iter::from_fn(move || stream.next())
 }
 
@@ -41,6 +43,35 @@ fn assert_same(streamed: &mut Sample, kept: &mut Sample) {
 
 fn ram(package: &Arc<Package>) -> FrameStore {
     support::store(package, StoreMode::Ram).unwrap()
+}
+
+#[test]
+fn streams_at_another_pace_equal_ram() {
+    for &form in forms() {
+        for frames in [1, 2, 12] {
+            let dir = support::package(form, frames);
+            let package = support::open(&dir, Inputs::Package);
+            let (mut kept, mut streamed) =
+                (ram(&package), support::store(&package, StoreMode::Stream).unwrap());
+            for rate in ["50", "60", "12.5", "30", "24", "1"] {
+                let pace = Pace::of(rate.parse().unwrap());
+                kept.set_pace(pace);
+                streamed.set_pace(pace);
+                for shown in [0..70, 3..40, 31..32, 5..5] {
+                    let pairs = streamed.source(shown.clone(), 2).unwrap();
+                    let mut pairs = pairs.zip(kept.source(shown.clone(), 2).unwrap());
+                    for index in shown.clone() {
+                        let (streamed, kept) = pairs.next().unwrap();
+                        let (mut streamed, mut kept) = (streamed.unwrap(), kept.unwrap());
+                        let frame = ping_pong(pace.step(index), frames);
+                        assert_eq!((kept.index, kept.frame), (index, frame), "{rate}");
+                        assert_same(&mut streamed, &mut kept);
+                    }
+                    assert!(pairs.next().is_none());
+                }
+            }
+        }
+    }
 }
 
 #[test]
@@ -115,7 +146,8 @@ fn a_consumer_may_hold_all_it_announced() {
         let package = support::open(&dir, Inputs::Package);
         for (in_flight, window) in [(1, 1), (3, 4), (9, 2), (16, 10)] {
             let mut held = VecDeque::new();
-            let mut stream = Stream::start(&package, 0..60, in_flight, Some(window)).unwrap();
+            let mut stream =
+                Stream::start(&package, Pace::default(), 0..60, in_flight, Some(window)).unwrap();
             while let Some(sample) = stream.next() {
                 held.push_back(sample.unwrap());
                 if held.len() > in_flight - 1 {

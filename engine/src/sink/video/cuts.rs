@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::FrameRate;
+use crate::frame::FrameRate;
 
 /// Fewer frames than this are added to the segment before them: an encoder that holds frames back to
 /// put them in another order does not do so with so few, and their times would not follow on.

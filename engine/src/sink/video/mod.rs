@@ -18,7 +18,6 @@ mod job;
 mod join;
 mod manifest;
 mod options;
-mod rate;
 mod saver;
 mod segments;
 
@@ -27,4 +26,3 @@ pub use ffmpeg::Ffmpeg;
 pub use job::{Start, VideoJob};
 pub use manifest::Identity;
 pub use options::{Codec, Sound, VideoOptions};
-pub use rate::{BadFrameRate, FrameRate};

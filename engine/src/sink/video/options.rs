@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::{Ffmpeg, FrameRate, VideoError};
+use super::{Ffmpeg, VideoError};
+use crate::frame::FrameRate;
 
 /// What kind of video is wanted.
 #[derive(Clone)]
