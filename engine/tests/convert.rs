@@ -11,9 +11,9 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use engine::convert::{ConvertError, EngineOptions, EngineRecord, FileHash, Network, Tools, build};
+use engine::convert::{ConvertError, EngineOptions, EngineRecord, Network, Tools, build};
 use engine::cuda::Context;
-use engine::file::Lock;
+use engine::file::{FileHash, Lock};
 use engine::onnx::precision::Precision;
 use engine::sample::{Batch, probe};
 use engine_doubles::Exclusive;

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use engine::convert::FileHash;
+use engine::file::FileHash;
 use engine::sample::{NetworkKind, SampleOptions};
 use engine_sys::Flavour;
 

@@ -7,10 +7,10 @@ use std::time::Instant;
 
 use engine_sys::{BuildOptions, Flavour, InputProfile, Library, Progress};
 
-use super::{Comparison, ConvertError, EngineOptions, EngineRecord, FileHash, Gpu, Network};
+use super::{Comparison, ConvertError, EngineOptions, EngineRecord, Gpu, Network};
 use crate::backend::{BackendError, ModelSpec};
 use crate::cuda::{Context, CudaError};
-use crate::file::{Lock, WholeFile, regular};
+use crate::file::{FileHash, Lock, WholeFile, regular};
 
 /// What builds engines.
 pub struct Tools {

@@ -4,8 +4,9 @@ use std::path::{Path, PathBuf};
 
 use engine_sys::Flavour;
 
-use super::{EngineOptions, FileHash, Surroundings};
+use super::{EngineOptions, Surroundings};
 use crate::batch::BatchRange;
+use crate::file::FileHash;
 use crate::onnx::precision::Precision;
 
 /// How such engines are built.

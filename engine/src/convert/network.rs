@@ -4,9 +4,10 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::{ConvertError, FileHash};
+use super::ConvertError;
 use crate::backend::{BackendError, BatchLimit, ModelSpec};
 use crate::batch::BatchRange;
+use crate::file::FileHash;
 use crate::onnx::Model;
 use crate::onnx::batch::{Symbolic, make_batch_symbolic};
 use crate::onnx::precision::{Edges, HalfReport, Precision, to_half};

@@ -9,9 +9,9 @@ use std::str::FromStr;
 use engine_sys::{Flavour, Version};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::{ConvertError, EngineOptions, FileHash, GraphChanges};
+use super::{ConvertError, EngineOptions, GraphChanges};
 use crate::cuda::DeviceInfo;
-use crate::file::{WholeFile, regular};
+use crate::file::{FileHash, WholeFile, regular};
 use crate::metrics::Quality;
 
 /// What an engine is made of: `model.engine.json` beside `model.engine`.

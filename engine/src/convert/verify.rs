@@ -3,11 +3,11 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::{Comparison, ConvertError, EngineRecord, FileHash, Network};
+use super::{Comparison, ConvertError, EngineRecord, Network};
 use crate::backend::{Backend, OnnxRuntime, OnnxRuntimeOptions};
 use crate::batch::Assembler;
 use crate::dataset::{FrameStore, Inputs, Package, StoreMode, StoreOptions};
-use crate::file::WholeFile;
+use crate::file::{FileHash, WholeFile};
 use crate::metrics::QUALITY_FLOOR_DB;
 use crate::onnx::Model;
 use crate::verify::{PredictedFrames, difference, evenly_spaced, predict};

@@ -10,6 +10,7 @@
 mod checksum;
 mod error;
 mod features;
+mod fingerprint;
 mod images;
 mod manifest;
 mod npy;

@@ -2,10 +2,12 @@
 //! for files that can be made again.
 
 mod cache_folder;
+mod hash;
 mod lock;
 pub(crate) mod regular;
 mod whole;
 
 pub use cache_folder::cache_folder;
+pub use hash::FileHash;
 pub use lock::{Lock, LockError};
 pub use whole::{FileError, WholeFile};

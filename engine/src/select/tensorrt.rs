@@ -10,11 +10,11 @@ use super::{BackendOptions, LoadedEngine, Opened, SelectError, Watch, chain, is_
 use crate::backend::{BackendError, BatchLimit, ModelSpec, TensorRt, TensorRtOptions};
 use crate::batch::BatchRange;
 use crate::convert::{
-    self, ConvertError, EngineOptions, EngineRecord, FileHash, Gpu, LogFile, Network, Surroundings,
-    Tools, cache,
+    self, ConvertError, EngineOptions, EngineRecord, Gpu, LogFile, Network, Surroundings, Tools,
+    cache,
 };
 use crate::cuda::{self, Context};
-use crate::file::{Lock, regular};
+use crate::file::{FileHash, Lock, regular};
 use crate::onnx::Model;
 use crate::onnx::batch::make_batch_symbolic;
 

@@ -155,3 +155,20 @@ fn features_of_every_header_version_and_both_widths() {
         }
     }
 }
+
+#[test]
+fn the_fingerprint_is_of_the_pixels_that_are_used() {
+    for &form in forms() {
+        let dir = support::package(form, 3);
+        let of = |inputs| support::open(&dir, inputs).fingerprint().unwrap();
+        let before = of(Inputs::Package);
+        assert_eq!(of(Inputs::Package), before);
+        assert_ne!(of(Inputs::Derived), before);
+        let other = support::package(form, 3);
+        assert_eq!(support::open(&other, Inputs::Package).fingerprint().unwrap(), before);
+        let rects = dir.path().join("cache/crop_rectangles.json");
+        let text = std::fs::read_to_string(&rects).unwrap();
+        std::fs::write(&rects, format!("{text} ")).unwrap();
+        assert_ne!(of(Inputs::Package), before);
+    }
+}
