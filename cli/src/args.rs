@@ -2,6 +2,7 @@
 
 mod backend;
 mod convert;
+mod video;
 
 use std::path::{Path, PathBuf};
 
@@ -13,6 +14,7 @@ use engine::sink::{ImageFormat, SinkError, SinkTarget};
 
 pub(crate) use self::backend::{BackendArgs, BackendChoice};
 pub(crate) use self::convert::ConvertArgs;
+pub(crate) use self::video::VideoArgs;
 
 /// Audio-driven talking-head video: an avatar package and a network in, composited frames out.
 #[derive(Parser)]
@@ -54,9 +56,11 @@ const RENDER_EXAMPLES: &str = "\
 Examples:
   engine-cli render avatar/ -o frames/
       One PNG for every row of the package's features.
-  engine-cli render avatar/ -o raw:- --features speech.npy | \\
-      ffmpeg -f rawvideo -pix_fmt bgr24 -s 1280x720 -r 25 -i - -i speech.wav out.mp4
-      Raw frames to ffmpeg.";
+  engine-cli render avatar/ -o out.mp4 --features speech.npy
+      A video. After Ctrl-C or a crash, the same with --resume continues it.
+  engine-cli render avatar/ -o raw:- | \\
+      ffmpeg -f rawvideo -pix_fmt bgr24 -s 1280x720 -r 25 -i - out.avi
+      Raw frames to a program of your own.";
 
 /// How frames are read and made.
 #[derive(Args)]
@@ -112,7 +116,7 @@ pub(crate) struct BenchArgs {
     /// Feature rows [default: the package's]; they repeat where a run is longer.
     #[arg(long, value_name = "FILE.npy")]
     pub(crate) features: Option<PathBuf>,
-    /// Where the frames go: null, png:DIR, jpg:DIR, raw:FILE.
+    /// Where the frames go: null, png:DIR, jpg:DIR, video:FILE, raw:FILE.
     #[arg(long, default_value = "null", value_name = "SINK")]
     pub(crate) sink: SinkTarget,
     /// Frames per run.
@@ -139,8 +143,9 @@ pub(crate) struct BenchArgs {
 pub(crate) struct RenderArgs {
     /// The avatar package.
     pub(crate) package: PathBuf,
-    /// Where the frames go: a folder (PNG files), or png:DIR, jpg:DIR, raw:FILE (- is stdout), null.
-    #[arg(short, long, value_name = "DIR|SINK", value_parser = output)]
+    /// Where the frames go: a video (.mp4, .mov, .mkv), a folder (PNG files), or png:DIR, jpg:DIR,
+    /// video:FILE, raw:FILE (- is stdout), null.
+    #[arg(short, long, value_name = "FILE.mp4|DIR|SINK", value_parser = output)]
     pub(crate) output: SinkTarget,
     #[command(flatten)]
     pub(crate) backend: BackendArgs,
@@ -161,9 +166,17 @@ pub(crate) struct RenderArgs {
     /// Also write evenly spaced frames as one picture.
     #[arg(long, value_name = "FILE.png")]
     pub(crate) contact_sheet: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) video: VideoArgs,
+    /// The program that encodes video.
+    #[arg(long, value_name = "PROGRAM", default_value = "ffmpeg")]
+    pub(crate) ffmpeg: PathBuf,
     /// No progress bar and no summary.
     #[arg(short, long)]
     pub(crate) quiet: bool,
+    /// Say how far it is as JSON, one object a line, on stdout.
+    #[arg(long)]
+    pub(crate) json_progress: bool,
 }
 
 #[derive(Args)]
@@ -244,18 +257,18 @@ fn count(text: &str, max: usize) -> Result<usize, String> {
     in_range.ok_or_else(|| format!("expected 1 to {max}"))
 }
 
-/// A bare path is a folder of PNG files, unless it is named like a video.
+/// A bare path is a video if it is named like one, else a folder of PNG files.
 fn output(text: &str) -> Result<SinkTarget, String> {
     let extension = Path::new(text).extension().and_then(|extension| extension.to_str());
-    let is_video = matches!(extension, Some("avi" | "mkv" | "mov" | "mp4" | "webm"));
     match text.parse() {
-        Err(_) if !text.is_empty() && !text.contains(':') && is_video => Err(format!(
-            "frames are not encoded to video here; expected a folder for PNG files, or raw:- piped \
-             to ffmpeg as `engine-cli render --help` shows (png:{text} makes a folder of that name)"
-        )),
-        Err(_) if !text.is_empty() && !text.contains(':') => {
-            Ok(SinkTarget::Images { dir: text.into(), format: ImageFormat::Png })
-        }
+        Err(_) if !text.is_empty() && !text.contains(':') => match extension {
+            Some("mkv" | "mov" | "mp4") => Ok(SinkTarget::Video(text.into())),
+            Some(other @ ("avi" | "webm" | "gif" | "m4v" | "ts")) => Err(format!(
+                "videos are written as .mp4, .mov or .mkv, not .{other} (png:{text} makes a folder \
+                 of that name)"
+            )),
+            _ => Ok(SinkTarget::Images { dir: text.into(), format: ImageFormat::Png }),
+        },
         parsed => parsed.map_err(|error: SinkError| error.to_string()),
     }
 }
@@ -322,7 +335,10 @@ mod tests {
         assert_eq!(output("a/b").map(|target| target.to_string()).unwrap(), "png:a/b");
         assert_eq!(output("raw:-").map(|target| target.to_string()).unwrap(), "raw:-");
         assert!(output("").is_err() && output("png:").is_err() && output("gif:a").is_err());
-        assert!(output("out.mp4").unwrap_err().contains("raw:-"));
+        assert_eq!(output("a/out.mp4"), Ok(SinkTarget::Video("a/out.mp4".into())));
+        assert_eq!(output("video:out.mkv"), Ok(SinkTarget::Video("out.mkv".into())));
+        assert!(output("out.avi").unwrap_err().contains(".mp4, .mov or .mkv"));
+        assert!(output("video:out").is_err());
         assert_eq!(output("png:out.mp4").map(|target| target.to_string()).unwrap(), "png:out.mp4");
     }
 

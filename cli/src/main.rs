@@ -16,8 +16,10 @@ mod machine;
 mod output;
 mod progress;
 mod render;
+mod run_progress;
 mod sample;
 mod setup;
+mod video;
 
 use std::process::ExitCode;
 

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use anyhow::{Context, Result, bail};
 use engine::batch::Assembler;
 use engine::composite::Compositor;
-use engine::dataset::{Features, FrameStore, Package, StoreMode, StoreOptions};
-use engine::frame::ModelGeometry;
+use engine::dataset::{Features, FrameStore, Pace, Package, StoreMode, StoreOptions};
+use engine::frame::{FrameRate, ModelGeometry};
 use engine::pipeline::{Stages, ThreadBudget, cores};
 use engine::select::{DEFAULT_SIDE, Opened, Watch};
 
@@ -49,6 +49,8 @@ pub(crate) struct Request<'a> {
     pub(crate) frame: &'a FrameArgs,
     pub(crate) features: Option<&'a Path>,
     pub(crate) count: FrameCount,
+    /// Frames a second of the output.
+    pub(crate) rate: FrameRate,
     /// The largest batch that will be run.
     pub(crate) largest_batch: usize,
     /// Whether nothing is to be said about it.
@@ -99,16 +101,19 @@ fn prepare_watched(request: Request<'_>, watch: &Watch<'_>) -> Result<Prepared> 
         Some(path) => Features::load(path)?,
         None => package.features()?,
     };
+    let pace = Pace::of(request.rate);
+    let rows = rows.at_pace(pace);
     let (frames, rows) = match count {
         FrameCount::Repeat(frames) => (frames, rows.repeat_to(usize::try_from(frames)?)),
-        FrameCount::Rows(None) => (rows.rows() as u64, rows),
-        FrameCount::Rows(Some(frames)) if frames <= rows.rows() as u64 => (frames, rows),
+        FrameCount::Rows(None) => (rows.frames(), rows),
+        FrameCount::Rows(Some(frames)) if frames <= rows.frames() => (frames, rows),
         FrameCount::Rows(Some(frames)) => {
             let origin = features.map_or_else(|| root.join("aud_ave.npy"), Path::to_owned);
             bail!(
-                "--frames is {frames}, but {} has {} feature rows, one for each frame",
+                "--frames is {frames}, but {} has {} feature rows, enough for {} frames",
                 origin.display(),
-                rows.rows()
+                rows.rows(),
+                rows.frames()
             );
         }
     };
@@ -125,9 +130,10 @@ fn prepare_watched(request: Request<'_>, watch: &Watch<'_>) -> Result<Prepared> 
         ram_budget: frame.ram_budget,
         decode_threads: cores(),
     };
-    let store = with_preload_bar(quiet, |progress| {
+    let mut store = with_preload_bar(quiet, |progress| {
         FrameStore::open(Arc::clone(&package), &options, progress)
     })?;
+    store.set_pace(pace);
     say(match store.in_ram() {
         true => format!(
             "frames      in RAM: {:.0} MB, loaded in {:.2} s",

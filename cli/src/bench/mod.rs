@@ -10,6 +10,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail};
 use engine::backend::BatchLimit;
+use engine::frame::FrameRate;
 use engine::pipeline::Mode;
 use engine::sink::SinkTarget;
 
@@ -36,6 +37,7 @@ pub(crate) fn run(args: &BenchArgs) -> Result<Outcome> {
         frame: &args.frame,
         features: args.features.as_deref(),
         count: FrameCount::Repeat(args.frames.max(args.warmup)),
+        rate: FrameRate::DEFAULT,
         largest_batch: args.batch.iter().copied().max().unwrap_or(1),
         quiet: false,
     })?;

@@ -20,6 +20,11 @@ impl Assembler {
         Self { features, converter: Converter::detect() }
     }
 
+    /// Where the audio windows come from.
+    pub fn features(&self) -> &Features {
+        &self.features
+    }
+
     /// Appends `sample` to `batch`, which must have room.
     pub fn push(&self, batch: &mut HostBatch, sample: Sample) {
         let slot = batch.samples.len();

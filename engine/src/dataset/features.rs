@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::npy::NpyFile;
 use super::{DatasetError, Pace};
+use crate::file::FileHash;
 
 /// Audio features, `[rows, 512]`. Clones share the values.
 #[derive(Clone, Debug)]
@@ -112,6 +113,12 @@ impl Features {
     #[must_use]
     pub fn at_pace(&self, pace: Pace) -> Self {
         Self { pace, ..self.clone() }
+    }
+
+    /// What identifies the rows, wherever they come from.
+    pub fn fingerprint(&self) -> FileHash {
+        let bytes: Vec<u8> = self.stored.iter().flat_map(|value| value.to_le_bytes()).collect();
+        FileHash::of(&bytes)
     }
 
     /// Output frames that begin while the rows last: as many as there are rows, unless the pace is

@@ -69,6 +69,10 @@ impl ContactSheetSink {
 impl Sink for ContactSheetSink {
     fn write(&mut self, frame: OutputFrame) -> Result<(), SinkError> {
         check_size(&frame, self.frame)?;
+        // A run that continues an earlier one does not have its frames.
+        while self.next_wanted().is_some_and(|wanted| wanted < frame.index) {
+            self.drawn += 1;
+        }
         if self.next_wanted() == Some(frame.index) {
             self.sheet.draw(&frame, self.drawn);
             self.drawn += 1;

@@ -13,8 +13,8 @@ use crate::frame::Size;
 pub enum SinkError {
     /// The text names no sink.
     #[error(
-        "\"{text}\" names no place for frames: expected null, png:DIR, jpg:DIR, raw:FILE, or raw:- \
-         for standard output"
+        "\"{text}\" names no place for frames: expected null, png:DIR, jpg:DIR, video:FILE (.mp4, \
+         .mov or .mkv), raw:FILE, or raw:- for standard output"
     )]
     UnknownTarget {
         /// What was given.

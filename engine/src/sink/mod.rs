@@ -19,4 +19,4 @@ pub mod video;
 pub use contact_sheet::ContactSheetSink;
 pub use error::SinkError;
 pub use frame_sink::{SaveObserver, Sink};
-pub use target::{ImageFormat, SinkOptions, SinkTarget};
+pub use target::{ImageFormat, SinkOptions, SinkTarget, is_video};

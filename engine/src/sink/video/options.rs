@@ -1,10 +1,11 @@
 //! What kind of video is wanted.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::{Ffmpeg, VideoError};
 use crate::frame::FrameRate;
+use crate::threads::cores;
 
 /// What kind of video is wanted.
 #[derive(Clone)]
@@ -24,6 +25,28 @@ pub struct VideoOptions {
     pub sound: Option<Sound>,
     /// Takes a line about what is being done, such as that segments are joined.
     pub say: Arc<dyn Fn(&str) + Send + Sync>,
+}
+
+impl VideoOptions {
+    /// H.264 at 25 frames a second by the ffmpeg on PATH, in segments of half a minute, on all cores,
+    /// without sound.
+    ///
+    /// # Errors
+    /// When there is no ffmpeg.
+    pub fn usual() -> Result<Self, VideoError> {
+        Ok(Self {
+            ffmpeg: Ffmpeg::find(Path::new("ffmpeg"))?,
+            codec: Codec::default(),
+            rate: FrameRate::DEFAULT,
+            threads: cores(),
+            segment: FrameRate::DEFAULT.frames_in(Self::SEGMENT_SECONDS),
+            sound: None,
+            say: Arc::new(|_| ()),
+        })
+    }
+
+    /// The usual length of a segment.
+    pub const SEGMENT_SECONDS: f64 = 30.0;
 }
 
 /// The sound of a video: cut to its length, or followed by silence.
