@@ -17,3 +17,4 @@ mod support;
 #[cfg(feature = "tensorrt")]
 mod tensorrt;
 mod tools;
+mod video;
