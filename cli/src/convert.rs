@@ -22,6 +22,8 @@ use crate::output::note;
 use crate::{Outcome, interrupt};
 
 pub(crate) fn run(args: &ConvertArgs) -> Result<Outcome> {
+    // Before a file is begun: without its handler Ctrl-C ends the program at once.
+    interrupt::token();
     let model = network_file(&args.model)?;
     let output = args.output.clone().unwrap_or_else(|| model.with_extension("engine"));
     let network = Network::prepare(&model, args.precision, args.batch)?;

@@ -167,6 +167,10 @@ impl Shop<'_> {
             (self.watch.say)(&line);
         };
         let lock = Lock::wait(&path, waiting, self.watch.cancelled).map_err(everywhere)?;
+        // Asked before anything is written: it is what makes Ctrl-C wait for the build.
+        if (self.watch.cancelled)() {
+            return Err(everywhere(ConvertError::Cancelled));
+        }
         // Whoever had the lock may have made it.
         if let Some(opened) = self.kept(&path, &model.hash, installed) {
             return Ok(opened);
