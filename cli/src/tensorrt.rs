@@ -7,7 +7,7 @@ use anyhow::{Context as _, Result, anyhow, bail};
 use engine::backend::{TensorRt, TensorRtOptions};
 use engine::cuda::{self, Context};
 use engine_sys::search::{self, Found};
-use engine_sys::{Flavour, Library, Log, Severity};
+use engine_sys::{Flavour, HOW_TO_BUILD_IN, Library, Log, Severity};
 
 use crate::args::BackendArgs;
 use crate::backend::Opened;
@@ -56,6 +56,15 @@ pub(crate) fn install(flavour: Flavour, folder: Option<&Path>) -> Result<Install
 
 /// Runs the engine in the file `model`.
 pub(crate) fn open(model: &Path, args: &BackendArgs) -> Result<Opened> {
+    let flavours = match args.tensorrt.flavour.0 {
+        Some(flavour) => vec![flavour],
+        None => Flavour::ALL.to_vec(),
+    };
+    // Neither another model nor a driver would help.
+    if flavours.iter().all(|flavour| flavour.headers().is_none()) {
+        let what = args.tensorrt.flavour.0.map_or("TensorRT", Flavour::title);
+        bail!("this program was built without {what}: {HOW_TO_BUILD_IN}");
+    }
     if !is_engine(model) {
         bail!(
             "{}: TensorRT runs engines; expected a file named .engine, which `engine-cli \
@@ -67,10 +76,6 @@ pub(crate) fn open(model: &Path, args: &BackendArgs) -> Result<Opened> {
         std::fs::read(model).with_context(|| format!("{}: cannot be read", model.display()))?;
     let context = Context::new(usize::from(args.device))?;
     let folder = args.tensorrt.tensorrt_lib.as_deref();
-    let flavours = match args.tensorrt.flavour.0 {
-        Some(flavour) => vec![flavour],
-        None => Flavour::ALL.to_vec(),
-    };
     let mut reasons = Vec::new();
     for flavour in flavours {
         let opened = install(flavour, folder)

@@ -3,12 +3,10 @@
 use std::path::Path;
 
 use anyhow::{Result, bail};
+use engine_sys::HOW_TO_BUILD_IN;
 
 use crate::args::BackendArgs;
 use crate::backend::Opened;
-
-const ABSENT: &str =
-    "this program was built without TensorRT; build it with the feature \"tensorrt\"";
 
 pub(crate) fn is_engine(model: &Path) -> bool {
     let extension = model.extension().and_then(|extension| extension.to_str());
@@ -16,9 +14,9 @@ pub(crate) fn is_engine(model: &Path) -> bool {
 }
 
 pub(crate) fn gpu(_device: u8) -> Result<String> {
-    bail!(ABSENT)
+    bail!("this program was built without TensorRT: {HOW_TO_BUILD_IN}")
 }
 
 pub(crate) fn open(_model: &Path, _args: &BackendArgs) -> Result<Opened> {
-    bail!(ABSENT)
+    bail!("this program was built without TensorRT: {HOW_TO_BUILD_IN}")
 }
