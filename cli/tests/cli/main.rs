@@ -7,6 +7,7 @@ mod bad_output;
 mod bad_package;
 mod bad_settings;
 mod bench;
+mod doctor;
 mod interrupt;
 mod render;
 mod support;
