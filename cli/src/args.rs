@@ -1,5 +1,8 @@
 //! The command line.
 
+mod backend;
+mod convert;
+
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -7,7 +10,9 @@ use engine::composite::{CompositorChoice, Interpolation};
 use engine::dataset::{Inputs, StoreMode};
 use engine::pipeline::{MAX_BATCH, MAX_WORKERS, Mode};
 use engine::sink::{ImageFormat, SinkError, SinkTarget};
-use engine_sys::Flavour;
+
+pub(crate) use self::backend::{BackendArgs, BackendChoice};
+pub(crate) use self::convert::ConvertArgs;
 
 /// Audio-driven talking-head video: an avatar package and a network in, composited frames out.
 #[derive(Parser)]
@@ -25,6 +30,9 @@ pub(crate) enum Command {
     /// Render an avatar package to image files or raw video.
     #[command(after_help = RENDER_EXAMPLES)]
     Render(RenderArgs),
+    /// Convert an ONNX network to an engine of TensorRT.
+    #[command(after_help = convert::EXAMPLES)]
+    ConvertEngine(ConvertArgs),
     /// Write a complete sample package with drawn frames and a network of the real architecture.
     Sample(SampleArgs),
     /// Say what a package or a model is, and what is wrong with it.
@@ -49,90 +57,6 @@ Examples:
   engine-cli render avatar/ -o raw:- --features speech.npy | \\
       ffmpeg -f rawvideo -pix_fmt bgr24 -s 1280x720 -r 25 -i - -i speech.wav out.mp4
       Raw frames to ffmpeg.";
-
-/// Which network runs where.
-#[derive(Args)]
-pub(crate) struct BackendArgs {
-    /// The network, an ONNX file or an engine [default: the one in the package].
-    #[arg(long, value_name = "FILE")]
-    pub(crate) model: Option<PathBuf>,
-    /// What runs the network.
-    #[arg(long, value_enum, default_value_t = BackendChoice::Auto)]
-    pub(crate) backend: BackendChoice,
-    /// Time per frame of the simulated backend, in milliseconds.
-    #[arg(long, value_name = "MS", default_value_t = 8.18, value_parser = milliseconds)]
-    pub(crate) simulated_ms: f64,
-    /// The ONNX Runtime library [default: $ORT_DYLIB_PATH, else what scripts/setup installed].
-    #[arg(long, value_name = "FILE")]
-    pub(crate) ort_lib: Option<PathBuf>,
-    /// Where ONNX Runtime computes [default: on the processor; with --backend auto wherever it can].
-    #[arg(long, value_enum)]
-    pub(crate) provider: Option<ProviderChoice>,
-    /// The GPU, counted from 0.
-    #[arg(long, value_name = "N", default_value_t = 0, value_parser = clap::value_parser!(u8).range(0..=63))]
-    pub(crate) device: u8,
-    #[command(flatten)]
-    pub(crate) tensorrt: TensorRtArgs,
-    /// CPU threads that run the network [default: one a core; with --provider cuda 1].
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
-    pub(crate) threads: Option<u16>,
-}
-
-/// How TensorRT runs.
-#[derive(Args)]
-pub(crate) struct TensorRtArgs {
-    /// The folder with the TensorRT libraries [default: $TENSORRT_LIB_DIR, else the usual places].
-    #[arg(long, value_name = "DIR")]
-    pub(crate) tensorrt_lib: Option<PathBuf>,
-    /// Which TensorRT runs the engine. auto: the first that takes it.
-    #[arg(long, default_value = "auto", value_name = "auto|rtx|11|10")]
-    pub(crate) flavour: FlavourChoice,
-    /// Batches that are on the GPU at one time.
-    #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u8).range(1..=8))]
-    pub(crate) lanes: u8,
-    /// Launch the network kernel by kernel instead of as a CUDA graph.
-    #[arg(long)]
-    pub(crate) no_graphs: bool,
-}
-
-/// `--flavour`: `None` takes the first that is usable.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct FlavourChoice(pub(crate) Option<Flavour>);
-
-impl std::str::FromStr for FlavourChoice {
-    type Err = String;
-    fn from_str(text: &str) -> Result<Self, String> {
-        match text {
-            "auto" => Ok(Self(None)),
-            _ => text
-                .parse()
-                .map(|flavour| Self(Some(flavour)))
-                .map_err(|_| "expected auto, rtx, 11 or 10".to_owned()),
-        }
-    }
-}
-
-/// What runs the network.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum BackendChoice {
-    /// The best that is usable here: TensorRT, ONNX Runtime on a GPU, ONNX Runtime on the CPU.
-    Auto,
-    /// TensorRT on an NVIDIA GPU, which runs engines.
-    Tensorrt,
-    /// ONNX Runtime, on the CPU unless --provider says otherwise.
-    Onnxruntime,
-    /// A stand-in for an accelerator: fixed time per frame, fixed predictions, CPU left free.
-    Simulated,
-}
-
-/// Where ONNX Runtime computes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum ProviderChoice {
-    /// The processor.
-    Cpu,
-    /// An NVIDIA GPU; needs the library of the onnxruntime-gpu package.
-    Cuda,
-}
 
 /// How frames are read and made.
 #[derive(Args)]
@@ -337,13 +261,6 @@ fn output(text: &str) -> Result<SinkTarget, String> {
             Ok(SinkTarget::Images { dir: text.into(), format: ImageFormat::Png })
         }
         parsed => parsed.map_err(|error: SinkError| error.to_string()),
-    }
-}
-
-fn milliseconds(text: &str) -> Result<f64, String> {
-    match text.parse::<f64>() {
-        Ok(ms) if ms > 0.0 && ms <= 60_000.0 => Ok(ms),
-        _ => Err("expected milliseconds above 0, at most 60000".to_owned()),
     }
 }
 

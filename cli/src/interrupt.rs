@@ -16,7 +16,7 @@ pub(crate) fn token() -> &'static CancelToken {
                 std::process::exit(i32::from(crate::INTERRUPTED));
             }
             cancelled.cancel();
-            note!("\ninterrupted: finishing the frames in flight (Ctrl-C again to stop at once)");
+            note!("\ninterrupted: finishing what is under way (Ctrl-C again to stop at once)");
         });
         if let Err(error) = installed {
             note!("warning: Ctrl-C will stop at once, its handler cannot be installed: {error}");

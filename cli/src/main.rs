@@ -3,6 +3,12 @@
 mod args;
 mod backend;
 mod bench;
+mod build_progress;
+#[cfg(feature = "tensorrt")]
+mod convert;
+#[cfg(not(feature = "tensorrt"))]
+#[path = "convert_absent.rs"]
+mod convert;
 mod doctor;
 mod inspect;
 mod interrupt;
@@ -12,16 +18,12 @@ mod progress;
 mod render;
 mod sample;
 mod setup;
-#[cfg(feature = "tensorrt")]
-mod tensorrt;
-#[cfg(not(feature = "tensorrt"))]
-#[path = "tensorrt_absent.rs"]
-mod tensorrt;
 
 use std::process::ExitCode;
 
 use clap::Parser;
 use engine::sample::SampleError;
+use engine::select::SelectError;
 
 use args::{Cli, Command};
 use output::note;
@@ -40,6 +42,7 @@ fn main() -> ExitCode {
     let outcome = match &cli.command {
         Command::Bench(args) => bench::run(args),
         Command::Render(args) => render::run(args),
+        Command::ConvertEngine(args) => convert::run(args),
         Command::Sample(args) => sample::run(args),
         Command::Inspect(args) => inspect::run(args),
         Command::Doctor(args) => doctor::run(args),
@@ -47,14 +50,22 @@ fn main() -> ExitCode {
     match outcome {
         Ok(Outcome::Done) => ExitCode::SUCCESS,
         Ok(Outcome::Interrupted) => ExitCode::from(INTERRUPTED),
-        Err(error) if matches!(error.downcast_ref(), Some(SampleError::Stopped)) => {
-            ExitCode::from(INTERRUPTED)
-        }
+        Err(error) if was_stopped(&error) => ExitCode::from(INTERRUPTED),
         Err(error) => {
             report(&error);
             ExitCode::FAILURE
         }
     }
+}
+
+/// Whether an error only says that somebody pressed Ctrl-C.
+fn was_stopped(error: &anyhow::Error) -> bool {
+    #[cfg(feature = "tensorrt")]
+    if let Some(engine::convert::ConvertError::Cancelled) = error.downcast_ref() {
+        return true;
+    }
+    error.downcast_ref().is_some_and(SelectError::is_cancelled)
+        || matches!(error.downcast_ref(), Some(SampleError::Stopped))
 }
 
 /// One line for the error, one for each cause that adds something.

@@ -10,7 +10,7 @@ use engine::sink::{Sink, SinkError};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 /// Time between lines where there is no terminal.
-const LINE_EVERY: Duration = Duration::from_secs(5);
+pub(crate) const LINE_EVERY: Duration = Duration::from_secs(5);
 
 /// Progress towards a known total.
 pub(crate) struct Progress {

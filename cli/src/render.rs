@@ -9,7 +9,7 @@ use crate::args::RenderArgs;
 use crate::interrupt;
 use crate::output::note;
 use crate::progress::{Progress, ProgressSink};
-use crate::setup::{self, FrameCount, Prepared, SINK_QUEUE};
+use crate::setup::{self, FrameCount, Prepared, Request, SINK_QUEUE};
 
 /// Thumbnails on a contact sheet.
 const THUMBNAILS: usize = 12;
@@ -17,14 +17,15 @@ const THUMBNAILS: usize = 12;
 pub(crate) fn run(args: &RenderArgs) -> Result<Outcome> {
     let target = &args.output;
     let count = FrameCount::Rows(args.frames);
-    let Prepared { stages, frames, .. } = setup::prepare(
-        &args.package,
-        &args.backend,
-        &args.frame,
-        args.features.as_deref(),
+    let Prepared { stages, frames, .. } = setup::prepare(Request {
+        root: &args.package,
+        backend: &args.backend,
+        frame: &args.frame,
+        features: args.features.as_deref(),
         count,
-        args.quiet,
-    )?;
+        largest_batch: args.batch,
+        quiet: args.quiet,
+    })?;
     let encoders = match args.frame.mode {
         Mode::Sequential => 0,
         Mode::Pipelined => target.encoder_threads(cores()),

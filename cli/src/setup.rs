@@ -9,10 +9,10 @@ use engine::composite::Compositor;
 use engine::dataset::{Features, FrameStore, Package, StoreMode, StoreOptions};
 use engine::frame::ModelGeometry;
 use engine::pipeline::{Stages, ThreadBudget, cores};
+use engine::select::{DEFAULT_SIDE, Opened, Watch};
 
 use crate::args::{BackendArgs, FrameArgs, Workers};
-use crate::backend::{self, Opened};
-use crate::output::note;
+use crate::backend;
 use crate::progress::with_preload_bar;
 
 /// Frames that wait for an encoder before the pipeline does.
@@ -22,9 +22,6 @@ pub(crate) const SINK_QUEUE: usize = 4;
 pub(crate) fn sink_depth(encoders: usize) -> usize {
     if encoders == 0 { 0 } else { SINK_QUEUE + encoders }
 }
-
-/// Side of the network where there is no model to ask.
-const DEFAULT_SIDE: usize = 320;
 
 /// How many frames are wanted, against how many feature rows there are.
 #[derive(Clone, Copy)]
@@ -43,28 +40,38 @@ pub(crate) struct Prepared {
     pub(crate) frames: u64,
 }
 
+/// What is to be opened.
+#[derive(Clone, Copy)]
+pub(crate) struct Request<'a> {
+    /// The package's folder.
+    pub(crate) root: &'a Path,
+    pub(crate) backend: &'a BackendArgs,
+    pub(crate) frame: &'a FrameArgs,
+    pub(crate) features: Option<&'a Path>,
+    pub(crate) count: FrameCount,
+    /// The largest batch that will be run.
+    pub(crate) largest_batch: usize,
+    /// Whether nothing is to be said about it.
+    pub(crate) quiet: bool,
+}
+
 /// Opens everything, in the order in which mistakes are cheapest to find.
-pub(crate) fn prepare(
-    root: &Path,
-    backend: &BackendArgs,
-    frame: &FrameArgs,
-    features: Option<&Path>,
-    count: FrameCount,
-    quiet: bool,
-) -> Result<Prepared> {
-    let say = |line: String| {
-        if !quiet {
-            note!("{line}");
-        }
-    };
+pub(crate) fn prepare(request: Request<'_>) -> Result<Prepared> {
+    backend::watched(request.quiet, |watch| prepare_watched(request, watch))
+}
+
+fn prepare_watched(request: Request<'_>, watch: &Watch<'_>) -> Result<Prepared> {
+    let Request { root, frame, features, count, quiet, .. } = request;
+    let say = |line: String| (watch.say)(&line);
     if !root.is_dir() {
         bail!("{}: no such folder; expected an avatar package", root.display());
     }
-    let model = match &backend.model {
+    let model = match &request.backend.model {
         Some(model) => Some(model.clone()),
         None => Package::find_model(root)?,
     };
-    let Opened { backend, remarks } = backend::open(root, backend, model.as_deref())?;
+    let Opened { mut backend, remarks, engine } =
+        backend::open(root, request.backend, model.as_deref(), request.largest_batch, watch)?;
     remarks.into_iter().for_each(&say);
     let geometry = backend.geometry();
     let package = Arc::new(Package::open(root, geometry, frame.inputs)?);
@@ -135,9 +142,14 @@ pub(crate) fn prepare(
         ),
     });
     say(format!("compositor  {}, {}", compositor.level(), frame.interpolation));
+    let assembler = Assembler::new(rows);
+    if let Some(engine) = engine {
+        let options = request.backend.options(request.largest_batch);
+        engine.verify(&mut *backend, &store, &assembler, root, &options, watch)?;
+    }
     let stages = Stages {
         store,
-        assembler: Assembler::new(rows),
+        assembler,
         backend,
         compositor,
         frame: package.frame_size(),

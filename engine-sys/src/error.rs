@@ -66,6 +66,11 @@ pub enum Error {
 fn reasons(log: &[String]) -> String {
     match log {
         [] => ", and it gives no reason".to_owned(),
-        log => format!(": {}", log.join("; ")),
+        // NVIDIA's messages have line ends of their own.
+        log => {
+            let lines =
+                log.iter().map(|text| text.split_whitespace().collect::<Vec<_>>().join(" "));
+            format!(": {}", lines.collect::<Vec<_>>().join("; "))
+        }
     }
 }

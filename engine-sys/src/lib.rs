@@ -21,11 +21,11 @@ mod flavour;
 #[cfg(feature = "tensorrt")]
 mod library;
 mod loader;
-#[cfg(feature = "tensorrt")]
 mod log;
-#[cfg(feature = "tensorrt")]
 mod progress;
 pub mod search;
+#[cfg(feature = "tensorrt")]
+mod sinks;
 
 #[cfg(feature = "tensorrt")]
 pub use engine::{Element, Engine, ExecutionContext, TensorInfo};
@@ -35,7 +35,5 @@ pub use flavour::{BadVersion, Flavour, HOW_TO_BUILD_IN, UnknownFlavour, Version}
 #[cfg(feature = "tensorrt")]
 pub use library::{BuildOptions, Built, InputProfile, Library};
 pub use loader::Loader;
-#[cfg(feature = "tensorrt")]
 pub use log::{Log, Severity};
-#[cfg(feature = "tensorrt")]
 pub use progress::{NoProgress, Progress};

@@ -6,8 +6,7 @@ use std::sync::Arc;
 use cxx::UniquePtr;
 
 use crate::ffi::bridge;
-use crate::log::{Errors, LogSink};
-use crate::progress::ProgressSink;
+use crate::sinks::{Errors, LogSink, ProgressSink};
 use crate::{Error, Flavour, Log, Progress, Version};
 
 /// A library of one flavour with the logger that all its objects share. Clones are the same

@@ -79,6 +79,18 @@ pub enum NotFound {
     },
 }
 
+impl NotFound {
+    /// The same without advice and places, for a list of several flavours.
+    pub fn brief(&self) -> String {
+        match self {
+            Self::NotThere { .. } => self.to_string(),
+            Self::Nowhere { flavour, .. } => {
+                format!("no {} found ({})", flavour.title(), flavour.runtime_library())
+            }
+        }
+    }
+}
+
 /// Where the project's scripts put a flavour's libraries, below the project's folder.
 const PROJECT_FOLDER: &str = ".deps/tensorrt/lib";
 

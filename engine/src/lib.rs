@@ -7,15 +7,19 @@
 pub mod backend;
 pub mod batch;
 pub mod composite;
+#[cfg(feature = "tensorrt")]
+pub mod convert;
 #[cfg(feature = "cuda")]
 pub mod cuda;
 pub mod dataset;
+pub mod file;
 pub mod frame;
 pub mod metrics;
 pub mod onnx;
 pub mod pipeline;
-mod regular_file;
 #[cfg(feature = "sample")]
 pub mod sample;
+pub mod select;
 pub mod sink;
+mod threads;
 pub mod verify;

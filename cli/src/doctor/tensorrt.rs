@@ -69,22 +69,15 @@ impl Installed {
                     Mark::Ok | Mark::Note => finding,
                 }
             }
-            Err(error @ NotFound::NotThere { .. }) => {
-                let text = format!("not usable: {error}; {built}");
-                // A folder usually holds one flavour; one without any is not what was meant.
+            Err(error) => {
+                let text = format!("not usable: {}; {built}", error.brief());
+                let named = matches!(error, NotFound::NotThere { .. });
                 match none_found {
-                    true => Finding::missing(name, text).advise(one_is_enough()),
-                    false => Finding::note(name, text),
-                }
-            }
-            Err(_) => {
-                let file = flavour.runtime_library();
-                let text = format!("not usable: no library found ({file}); {built}");
-                let finding = Finding::note(name, text);
-                // Without a GPU they would be of little use.
-                match none_found && obstacle.is_none() {
-                    true => finding.advise(one_is_enough()),
-                    false => finding,
+                    // A folder usually holds one flavour; one without any is not what was meant.
+                    true if named => Finding::missing(name, text).advise(one_is_enough()),
+                    true if obstacle.is_none() => Finding::note(name, text).advise(one_is_enough()),
+                    // Others are there, or without a GPU they would be of little use.
+                    _ => Finding::note(name, text),
                 }
             }
         }
@@ -139,7 +132,7 @@ fn headers(flavour: Flavour) -> Option<Version> {
 
 #[cfg(feature = "tensorrt")]
 fn load(flavour: Flavour, file: &Path) -> Result<Loaded, String> {
-    let log = std::sync::Arc::new(crate::tensorrt::Warnings);
+    let log = std::sync::Arc::new(crate::backend::Warnings);
     let library = engine_sys::Library::open(flavour, file, log);
     let library = library.map_err(|error| error.to_string())?;
     Ok(Loaded { version: library.version(), builder: library.can_build() })
@@ -279,7 +272,7 @@ mod tests {
         };
         let all = Flavour::ALL.map(nowhere);
         let told = lines(&all, NO_DRIVER);
-        let none = "note     TensorRT 11   not usable: no library found (libnvinfer.so.11); built \
+        let none = "note     TensorRT 11   not usable: no TensorRT 11 found (libnvinfer.so.11); built \
                     with headers 11.4.1";
         assert_eq!(told[1], none);
         assert_eq!(told.last().unwrap(), "Nothing to do.");

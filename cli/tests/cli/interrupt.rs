@@ -1,24 +1,6 @@
 //! Ctrl-C.
 
-use std::process::{Child, Command};
-use std::thread::sleep;
-use std::time::{Duration, Instant};
-
-use crate::support::{Answer, Workplace, features, frame_names};
-
-/// Waits until something has happened; the program is stuck if it takes this long.
-fn wait_for(what: &str, mut happened: impl FnMut() -> bool) {
-    let deadline = Instant::now() + Duration::from_secs(30);
-    while !happened() {
-        assert!(Instant::now() < deadline, "{what} did not happen");
-        sleep(Duration::from_millis(5));
-    }
-}
-
-fn interrupt(child: &Child) {
-    let sent = Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
-    assert!(sent.success());
-}
+use crate::support::{Answer, Workplace, features, frame_names, interrupt, wait_for};
 
 const SLOW: [&str; 4] = ["--backend", "simulated", "--simulated-ms", "20"];
 
@@ -38,7 +20,7 @@ fn a_render_finishes_the_frames_in_flight() {
         let answer = Answer::of(&args, child.wait_with_output().unwrap());
 
         assert_eq!(answer.code, Some(130), "{}", answer.stderr);
-        assert!(answer.stderr.contains("interrupted: finishing the frames in flight"));
+        assert!(answer.stderr.contains("interrupted: finishing what is under way"));
         assert!(!answer.stderr.contains("error:"), "{}", answer.stderr);
         let names = work.names("out");
         assert!((1..2000).contains(&names.len()), "{} frames", names.len());

@@ -7,8 +7,16 @@ mod bad_output;
 mod bad_package;
 mod bad_settings;
 mod bench;
+#[cfg(feature = "tensorrt")]
+mod convert;
 mod doctor;
+#[cfg(feature = "tensorrt")]
+mod doctor_tensorrt;
 mod interrupt;
 mod render;
+#[cfg(feature = "tensorrt")]
+mod stand_ins;
 mod support;
+#[cfg(feature = "tensorrt")]
+mod tensorrt;
 mod tools;

@@ -8,8 +8,8 @@ use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use serde::Deserialize;
 
+use crate::file::regular;
 use crate::frame::{Rect, Size};
-use crate::regular_file;
 
 use super::{FPS, SampleError};
 
@@ -132,7 +132,7 @@ pub(super) fn read_rectangles(
         rect: [i64; 4],
     }
 
-    let bytes = regular_file::read(path)
+    let bytes = regular::read(path)
         .map_err(|source| SampleError::ReadRectangles { path: path.to_owned(), source })?;
     let bad = |problem: String| SampleError::Rectangles { path: path.to_owned(), problem };
     let entries: HashMap<String, Entry> = serde_json::from_slice(&bytes).map_err(|error| {

@@ -3,9 +3,9 @@
 use std::path::Path;
 
 use super::encode::{PNG_MAX_SIDE, encode_png};
-use super::saver::check_size;
-use super::whole_file::WholeFile;
+use super::saver::{check_size, write};
 use super::{Sink, SinkError};
+use crate::file::{FileError, WholeFile};
 use crate::frame::{OutputFrame, Size};
 
 /// Widest thumbnail in pixels.
@@ -50,7 +50,7 @@ impl ContactSheetSink {
             });
         }
         if out.is_dir() {
-            return Err(SinkError::NotAFile { path: out.to_owned() });
+            return Err(FileError::Folder { path: out.to_owned() }.into());
         }
         let most = usize::try_from(frames).unwrap_or(usize::MAX).max(1);
         let thumbs = thumbs.clamp(1, most);
@@ -88,8 +88,8 @@ impl Sink for ContactSheetSink {
         encode_png(&self.sheet.rgb, self.sheet.size, &mut bytes).map_err(|source| {
             SinkError::Encode { what: what.to_string(), format: "png", source }
         })?;
-        file.write(what, &bytes)?;
-        file.commit()
+        write(&mut file, what, &bytes)?;
+        Ok(file.commit()?)
     }
 }
 

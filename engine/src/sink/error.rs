@@ -4,6 +4,7 @@ use std::error::Error;
 use std::io;
 use std::path::PathBuf;
 
+use crate::file::FileError;
 use crate::frame::Size;
 
 /// Why frames could not be saved.
@@ -40,18 +41,6 @@ pub enum SinkError {
         /// The folder that was asked for.
         path: PathBuf,
     },
-    /// A device, a pipe or a dangling link is where the output file should be.
-    #[error("{} is no regular file: expected the path of a file to write", path.display())]
-    NotRegular {
-        /// The file that was asked for.
-        path: PathBuf,
-    },
-    /// A folder is where the output file should be.
-    #[error("{} is a folder: expected the path of a file to write", path.display())]
-    NotAFile {
-        /// The file that was asked for.
-        path: PathBuf,
-    },
     /// The folder for images could not be made.
     #[error("cannot make the folder {}", path.display())]
     CreateFolder {
@@ -60,10 +49,13 @@ pub enum SinkError {
         /// What the operating system said.
         source: io::Error,
     },
-    /// A file could not be created or opened for writing.
+    /// A file could not be begun or put in place.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// A pipe, a device or standard output could not be opened for writing.
     #[error("cannot create the file {}", path.display())]
-    CreateFile {
-        /// The file, under its final name.
+    Open {
+        /// What was asked for.
         path: PathBuf,
         /// What the operating system said.
         source: io::Error,
@@ -85,14 +77,6 @@ pub enum SinkError {
         index: u64,
         /// The pipe, or `standard output`.
         place: String,
-    },
-    /// A complete file could not be given its name.
-    #[error("cannot put the finished file in place at {}", path.display())]
-    PutInPlace {
-        /// The file's final name.
-        path: PathBuf,
-        /// What the operating system said.
-        source: io::Error,
     },
     /// A frame could not be encoded.
     #[error("cannot encode {what} as {format}")]

@@ -14,7 +14,6 @@ mod null;
 mod raw;
 mod saver;
 mod target;
-mod whole_file;
 
 pub use contact_sheet::ContactSheetSink;
 pub use error::SinkError;
