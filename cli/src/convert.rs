@@ -12,6 +12,7 @@ use engine::convert::{
 use engine::cuda::{Context, CudaError};
 use engine::dataset::Package;
 use engine::pipeline::cores;
+use engine::select::built_in;
 use engine_sys::search::{self, Found, NotFound};
 use engine_sys::{Flavour, Library, Log};
 
@@ -22,6 +23,7 @@ use crate::output::note;
 use crate::{Outcome, interrupt};
 
 pub(crate) fn run(args: &ConvertArgs) -> Result<Outcome> {
+    built_in(args.flavour.0)?;
     // Before a file is begun: without its handler Ctrl-C ends the program at once.
     interrupt::token();
     let model = network_file(&args.model)?;

@@ -47,7 +47,7 @@ converts() {
 doctor_lists_flavour() {
     local line
     succeeds doctor
-    line=$(grep -E "^[a-z]+ +$title  " "$answer") || not_run 'doctor has no line for each flavour'
+    line=$(grep -E "^[a-z]+ +$title  " "$answer") || failed 'doctor has no line about it'
     remark "$line"
     [[ $line == ok* ]]
 }
