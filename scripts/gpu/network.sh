@@ -13,6 +13,7 @@ real_network_checks() {
         skip "$title, $precision: all other checks" 'the engine is not to be used'
         return
     fi
+    check "$title, $precision: CUDA graphs are captured" captures "$work/avatar" "$real_engine"
     check "$title, $precision: the same frames whatever the lanes, with and without graphs" same_frames
     check "$title, $precision: figures" figures "$title, $precision" "${tensorrt[@]}" \
         --model "$real_engine"
