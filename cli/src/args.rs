@@ -229,6 +229,10 @@ pub(crate) struct DoctorArgs {
     /// The ONNX Runtime library to look at.
     #[arg(long, value_name = "FILE")]
     pub(crate) ort_lib: Option<PathBuf>,
+    /// The folder with the TensorRT libraries to look at [default: $TENSORRT_LIB_DIR, else the usual
+    /// places].
+    #[arg(long, value_name = "DIR")]
+    pub(crate) tensorrt_lib: Option<PathBuf>,
 }
 
 /// `--workers`.

@@ -13,6 +13,7 @@ use engine::cuda::{Context, CudaError};
 use engine::dataset::Package;
 use engine::file::Lock;
 use engine::pipeline::cores;
+use engine::select::built_in;
 use engine_sys::search::{self, Found, NotFound};
 use engine_sys::{Flavour, Library, Log};
 
@@ -23,6 +24,9 @@ use crate::output::note;
 use crate::{Outcome, interrupt};
 
 pub(crate) fn run(args: &ConvertArgs) -> Result<Outcome> {
+    built_in(args.flavour.0)?;
+    // Before a file is begun: without its handler Ctrl-C ends the program at once.
+    interrupt::token();
     let model = network_file(&args.model)?;
     let output = args.output.clone().unwrap_or_else(|| model.with_extension("engine"));
     let network = Network::prepare(&model, args.precision, args.batch)?;

@@ -7,5 +7,5 @@ use crate::Outcome;
 use crate::args::ConvertArgs;
 
 pub(crate) fn run(_args: &ConvertArgs) -> Result<Outcome> {
-    Err(SelectError::NotBuilt.into())
+    Err(SelectError::NotBuilt { what: "TensorRT" }.into())
 }

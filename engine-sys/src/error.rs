@@ -2,14 +2,14 @@
 
 use std::path::PathBuf;
 
-use crate::{Flavour, Version};
+use crate::{Flavour, HOW_TO_BUILD_IN, Version};
 
 /// TensorRT could not be loaded or refused what was asked of it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     /// The headers of that flavour were not there when this program was built.
-    #[error("this program was built without {}: run scripts/setup, or set TENSORRT_INCLUDE_DIR to a folder with its headers, and build again with the feature \"tensorrt\"", .flavour.title())]
+    #[error("this program was built without {}: {HOW_TO_BUILD_IN}", .flavour.title())]
     NotBuilt {
         /// The flavour.
         flavour: Flavour,

@@ -31,7 +31,7 @@ mod sinks;
 pub use engine::{Element, Engine, ExecutionContext, TensorInfo};
 #[cfg(feature = "tensorrt")]
 pub use error::Error;
-pub use flavour::{BadVersion, Flavour, UnknownFlavour, Version};
+pub use flavour::{BadVersion, Flavour, HOW_TO_BUILD_IN, UnknownFlavour, Version};
 #[cfg(feature = "tensorrt")]
 pub use library::{BuildOptions, Built, InputProfile, Library};
 pub use loader::Loader;

@@ -257,7 +257,7 @@ fn python_packages(prefix: &Path) -> Vec<PathBuf> {
 }
 
 /// How to get a flavour's libraries.
-const fn remedy(flavour: Flavour) -> &'static str {
+pub const fn remedy(flavour: Flavour) -> &'static str {
     match flavour {
         Flavour::Rtx => "run scripts/fetch-tensorrt-rtx, or install TensorRT for RTX from NVIDIA",
         Flavour::V11 => "install TensorRT 11 from NVIDIA (its archive, Debian or Python packages)",

@@ -246,6 +246,34 @@ fn ctrl_c_ends_a_build_and_leaves_no_engine() {
 }
 
 #[test]
+fn ctrl_c_before_the_build_leaves_nothing() {
+    let work = Workplace::new();
+    for flavour in flavours() {
+        let rig = Rig::new(&work, flavour);
+        let convert = ["convert-engine", MODEL, "-o", "engines/m.engine"];
+        let render = ["render", "pkg", "-o", "null", "--backend", "tensorrt"];
+        let kept = "cache/talking-head-engine/engines";
+        for (args, folder) in [(&convert[..], "engines"), (&render[..], kept)] {
+            fs::create_dir_all(work.path(folder)).unwrap();
+            let child = rig
+                .command(args)
+                .env("ENGINE_DOUBLES_BUILD_STEPS", "600000")
+                .stderr(std::process::Stdio::piped())
+                .spawn()
+                .unwrap();
+            wait_for("the lock", || !work.names(folder).is_empty());
+            interrupt(&child);
+            let answer = Answer::of(args, child.wait_with_output().unwrap());
+            assert_eq!(answer.code, Some(130), "{flavour}: {}", answer.stderr);
+            let mut left = work.names(folder);
+            left.retain(|name| !name.ends_with(".log"));
+            assert_eq!(left, [""; 0], "{flavour}: {args:?}");
+            fs::remove_dir_all(work.path(folder)).unwrap();
+        }
+    }
+}
+
+#[test]
 fn only_tensorrt_rtx_builds_without_a_gpu() {
     let work = Workplace::new();
     for flavour in flavours() {

@@ -9,6 +9,9 @@ mod bad_settings;
 mod bench;
 #[cfg(feature = "tensorrt")]
 mod convert;
+mod doctor;
+#[cfg(feature = "tensorrt")]
+mod doctor_tensorrt;
 mod interrupt;
 mod render;
 #[cfg(feature = "tensorrt")]

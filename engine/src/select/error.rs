@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use engine_sys::HOW_TO_BUILD_IN;
+
 use crate::backend::BackendError;
 
 /// The backend that was asked for cannot be had.
@@ -24,13 +26,12 @@ pub enum SelectError {
     /// The backend does not open.
     #[error(transparent)]
     Backend(#[from] BackendError),
-    /// This build has no TensorRT.
-    #[cfg(not(feature = "tensorrt"))]
-    #[error(
-        "this program was built without TensorRT; build it with the feature \"tensorrt\" \
-         (cargo build --release -p engine-cli has it by default)"
-    )]
-    NotBuilt,
+    /// This build has no TensorRT, or none of the flavour that was asked for.
+    #[error("this program was built without {what}: {HOW_TO_BUILD_IN}")]
+    NotBuilt {
+        /// What is not there.
+        what: &'static str,
+    },
     /// An engine could not be made or is not to be used.
     #[cfg(feature = "tensorrt")]
     #[error(transparent)]

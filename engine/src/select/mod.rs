@@ -17,6 +17,8 @@ mod tensorrt;
 use std::path::Path;
 use std::sync::Arc;
 
+#[cfg(feature = "tensorrt")]
+use engine_sys::Flavour;
 use engine_sys::{Log, Progress};
 
 pub use self::error::SelectError;
@@ -81,6 +83,20 @@ pub fn open(
         _ if is_engine(model) => Err(SelectError::Engine { path: model.to_owned() }),
         BackendChoice::OnnxRuntime => Ok(silent(onnxruntime(model, options.provider(), options)?)),
         BackendChoice::Auto | BackendChoice::Simulated => best(model, options, watch),
+    }
+}
+
+/// Checks that this program was built with `flavour`, or with any. Where it was not, neither another
+/// model nor a driver would help.
+///
+/// # Errors
+/// [`SelectError::NotBuilt`].
+#[cfg(feature = "tensorrt")]
+pub fn built_in(flavour: Option<Flavour>) -> Result<(), SelectError> {
+    let built = |flavour: Flavour| flavour.headers().is_some();
+    match flavour.map_or_else(|| Flavour::ALL.into_iter().any(built), built) {
+        true => Ok(()),
+        false => Err(SelectError::NotBuilt { what: flavour.map_or("TensorRT", Flavour::title) }),
     }
 }
 

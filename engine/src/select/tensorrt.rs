@@ -6,7 +6,7 @@ use std::sync::Arc;
 use engine_sys::search::{self, Found};
 use engine_sys::{Flavour, Library, Log};
 
-use super::{BackendOptions, LoadedEngine, Opened, SelectError, Watch, chain, is_engine};
+use super::{BackendOptions, LoadedEngine, Opened, SelectError, Watch, built_in, chain, is_engine};
 use crate::backend::{BackendError, BatchLimit, ModelSpec, TensorRt, TensorRtOptions};
 use crate::batch::BatchRange;
 use crate::convert::{
@@ -32,6 +32,7 @@ pub(super) fn open(
     options: &BackendOptions,
     watch: &Watch<'_>,
 ) -> Result<Opened, SelectError> {
+    built_in(options.tensorrt.flavour)?;
     let shop = Shop { context: Context::new(options.device)?, options, watch };
     match is_engine(model) {
         true => shop.engine(model),
@@ -168,6 +169,10 @@ impl Shop<'_> {
         };
         let lock = Lock::wait(&path, waiting, self.watch.cancelled)
             .map_err(|error| everywhere(error.into()))?;
+        // Asked before anything is written: it is what makes Ctrl-C wait for the build.
+        if (self.watch.cancelled)() {
+            return Err(everywhere(ConvertError::Cancelled));
+        }
         // Whoever had the lock may have made it.
         if let Some(opened) = self.kept(&path, &model.hash, installed) {
             return Ok(opened);

@@ -4,8 +4,10 @@ use std::path::Path;
 
 use super::{BackendOptions, Opened, SelectError, Watch};
 
+const ABSENT: SelectError = SelectError::NotBuilt { what: "TensorRT" };
+
 pub(super) fn gpu(_device: usize) -> Result<String, String> {
-    Err(SelectError::NotBuilt.to_string())
+    Err(ABSENT.to_string())
 }
 
 pub(super) fn open(
@@ -13,5 +15,5 @@ pub(super) fn open(
     _options: &BackendOptions,
     _watch: &Watch<'_>,
 ) -> Result<Opened, SelectError> {
-    Err(SelectError::NotBuilt)
+    Err(ABSENT)
 }
