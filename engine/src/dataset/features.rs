@@ -9,8 +9,9 @@ use super::npy::NpyFile;
 /// Audio features, `[rows, 512]`. Clones share the values.
 #[derive(Clone, Debug)]
 pub struct Features {
-    /// The rows that are stored, one after another.
-    stored: Arc<[f32]>,
+    /// The rows that are stored, one after another. A slice would have to be copied into the `Arc`,
+    /// and an hour of rows is 184 MB.
+    stored: Arc<Vec<f32>>,
     /// Rows of the sequence; the stored ones repeat where it is longer.
     rows: usize,
 }
@@ -78,7 +79,7 @@ impl Features {
                 values[at]
             )));
         }
-        Ok(Self { rows: values.len() / Self::ROW, stored: values.into() })
+        Ok(Self::from_rows(values))
     }
 
     /// Features from `rows * 512` values in row order.
@@ -91,7 +92,7 @@ impl Features {
             "features are whole rows of {} values, at least one",
             Self::ROW
         );
-        Self { rows: values.len() / Self::ROW, stored: values.into() }
+        Self { rows: values.len() / Self::ROW, stored: Arc::new(values) }
     }
 
     /// Number of rows, repeated ones included.

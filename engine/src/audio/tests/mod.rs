@@ -1,0 +1,4 @@
+//! Sound on its way to features, against references and with real programs.
+
+mod decode;
+mod mel;
