@@ -60,7 +60,7 @@ impl Band {
         };
         let mut inside = (0..=size / 2).filter(|&bin| weight(bin) > 0.0);
         let first = inside.next().unwrap_or(0);
-        let bins = first..inside.last().unwrap_or(first) + 1;
+        let bins = first..inside.next_back().unwrap_or(first) + 1;
         let weights = bins.clone().map(weight).collect();
         Self { bins, weights }
     }

@@ -232,29 +232,34 @@ mod tests {
         }
     }
 
+    /// Names and dimensions.
+    type Tensors<'a> = &'a [(&'a str, &'a [i64])];
+
     #[test]
     fn what_does_not_fit_is_named() {
-        let (mel, emb) = (tensor("mel", &[-1, 1, 80, 16]), tensor("emb", &[-1, 512]));
-        let double =
-            TensorInfo { float32: false, text: "float64 [N,1,80,16]".into(), ..mel.clone() };
-        let refusals: [(&[TensorInfo], &[TensorInfo], &str); 9] = [
-            (&[mel.clone(), emb.clone()], &[emb.clone()], "it has 2 inputs (\"mel\" float32"),
-            (&[], &[emb.clone()], "it has 0 inputs (); expected one, float32 [N,1,80,16]"),
-            (&[mel.clone()], &[emb.clone(), mel.clone()], "it has 2 outputs (\"emb\" float32"),
-            (
-                &[tensor("a", &[-1, 80, 16])],
-                &[emb.clone()],
-                "its input \"a\" is float32 [-1, 80, 16]",
-            ),
-            (&[tensor("a", &[-1, 1, 16, 80])], &[emb.clone()], "expected float32 [N,1,80,16]"),
-            (&[tensor("a", &[0, 1, 80, 16])], &[emb.clone()], "1 to 1024"),
-            (&[double], &[emb.clone()], "its input \"mel\" is float64"),
-            (&[mel.clone()], &[tensor("b", &[-1, 256])], "its output \"b\" is float32 [-1, 256]"),
-            (&[mel.clone()], &[tensor("b", &[-1, 512, 3, 1])], "expected float32 [N,512]"),
+        let tensors = |list: Tensors<'_>| -> Vec<TensorInfo> {
+            list.iter().map(|&(name, dims)| tensor(name, dims)).collect()
+        };
+        let mel: (&str, &[i64]) = ("mel", &[-1, 1, 80, 16]);
+        let emb: (&str, &[i64]) = ("emb", &[-1, 512]);
+        let refusals: [(Tensors<'_>, Tensors<'_>, &str); 8] = [
+            (&[mel, emb], &[emb], "it has 2 inputs (\"mel\" float32"),
+            (&[], &[emb], "it has 0 inputs (); expected one, float32 [N,1,80,16]"),
+            (&[mel], &[emb, mel], "it has 2 outputs (\"emb\" float32"),
+            (&[("a", &[-1, 80, 16])], &[emb], "its input \"a\" is float32 [-1, 80, 16]"),
+            (&[("a", &[-1, 1, 16, 80])], &[emb], "expected float32 [N,1,80,16]"),
+            (&[("a", &[0, 1, 80, 16])], &[emb], "1 to 1024"),
+            (&[mel], &[("b", &[-1, 256])], "its output \"b\" is float32 [-1, 256]"),
+            (&[mel], &[("b", &[-1, 512, 3, 1])], "expected float32 [N,512]"),
         ];
         for (inputs, outputs, expected) in refusals {
-            let message = check(inputs, outputs).unwrap_err();
+            let message = check(&tensors(inputs), &tensors(outputs)).unwrap_err();
             assert!(message.contains(expected) && message.contains("e.onnx"), "{message}");
         }
+        let (mut inputs, outputs) = (tensors(&[mel]), tensors(&[emb]));
+        inputs[0].float32 = false;
+        inputs[0].text = "float64 [N,1,80,16]".to_owned();
+        let message = check(&inputs, &outputs).unwrap_err();
+        assert!(message.contains("its input \"mel\" is float64"), "{message}");
     }
 }
