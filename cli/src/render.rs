@@ -22,6 +22,7 @@ pub(crate) fn run(args: &RenderArgs) -> Result<Outcome> {
         backend: &args.backend,
         frame: &args.frame,
         features: args.features.as_deref(),
+        audio: &args.audio,
         count,
         largest_batch: args.batch,
         quiet: args.quiet,

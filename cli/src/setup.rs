@@ -11,7 +11,8 @@ use engine::frame::ModelGeometry;
 use engine::pipeline::{Stages, ThreadBudget, cores};
 use engine::select::{DEFAULT_SIDE, Opened, Watch};
 
-use crate::args::{BackendArgs, FrameArgs, Workers};
+use crate::args::{AudioArgs, BackendArgs, FrameArgs, Workers};
+use crate::audio::Speech;
 use crate::backend;
 use crate::progress::with_preload_bar;
 
@@ -48,6 +49,7 @@ pub(crate) struct Request<'a> {
     pub(crate) backend: &'a BackendArgs,
     pub(crate) frame: &'a FrameArgs,
     pub(crate) features: Option<&'a Path>,
+    pub(crate) audio: &'a AudioArgs,
     pub(crate) count: FrameCount,
     /// The largest batch that will be run.
     pub(crate) largest_batch: usize,
@@ -66,6 +68,7 @@ fn prepare_watched(request: Request<'_>, watch: &Watch<'_>) -> Result<Prepared> 
     if !root.is_dir() {
         bail!("{}: no such folder; expected an avatar package", root.display());
     }
+    let mut speech = Speech::open(request.audio, features, root, request.backend, &say)?;
     let model = match &request.backend.model {
         Some(model) => Some(model.clone()),
         None => Package::find_model(root)?,
@@ -95,16 +98,19 @@ fn prepare_watched(request: Request<'_>, watch: &Watch<'_>) -> Result<Prepared> 
         },
     ));
 
-    let rows = match features {
-        Some(path) => Features::load(path)?,
-        None => package.features()?,
+    let rows = match (features, &mut speech) {
+        (Some(path), _) => Features::load(path)?,
+        (None, Some(speech)) => speech.features(quiet)?,
+        (None, None) => package.features()?,
     };
     let (frames, rows) = match count {
         FrameCount::Repeat(frames) => (frames, rows.repeat_to(usize::try_from(frames)?)),
         FrameCount::Rows(None) => (rows.rows() as u64, rows),
         FrameCount::Rows(Some(frames)) if frames <= rows.rows() as u64 => (frames, rows),
         FrameCount::Rows(Some(frames)) => {
-            let origin = features.map_or_else(|| root.join("aud_ave.npy"), Path::to_owned);
+            let speech = speech.as_ref().map(|speech| speech.path.as_path());
+            let origin =
+                features.or(speech).map_or_else(|| root.join("aud_ave.npy"), Path::to_owned);
             bail!(
                 "--frames is {frames}, but {} has {} feature rows, one for each frame",
                 origin.display(),
