@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 use std::io::{self, BufRead, BufReader, Read};
 use std::ops::ControlFlow;
+use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::thread::{self, JoinHandle};
@@ -42,8 +43,6 @@ pub(super) fn decode(
     }
     match decoder.finish().map_err(spawned)? {
         Ended::Well(complaints) => Ok(complaints),
-        // Ctrl-C reaches ffmpeg, too, and may reach it first.
-        Ended::Badly(_) if take(&[]).is_break() => Err(AudioError::Stopped),
         Ended::Badly(said) if said.contains("matches no streams") => {
             Err(AudioError::NoStream { path: path.to_owned() })
         }
@@ -93,8 +92,13 @@ impl Decoder {
             "aresample={rate}:rematrix_maxval=1,aformat=sample_fmts=flt:channel_layouts=mono"
         );
         command.args(["-af", &filter, "-f", "f32le", "-"]);
-        let mut child =
-            command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
+        let mut child = command
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            // Ctrl-C is for the engine, which ends its ffmpeg.
+            .process_group(0)
+            .spawn()?;
         let (Some(output), Some(errors)) = (child.stdout.take(), child.stderr.take()) else {
             unreachable!("both were asked for as pipes")
         };

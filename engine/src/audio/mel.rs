@@ -12,7 +12,7 @@ use super::bands::{BANDS, Band};
 /// Samples that one row is made of.
 const WINDOW: usize = 800;
 /// Samples from one row to the next.
-const HOP: usize = 200;
+pub(super) const HOP: usize = 200;
 /// Rows are centred on their samples: half a window of zeros lies before the first sample and behind
 /// the last.
 const PADDING: usize = WINDOW / 2;

@@ -4,10 +4,11 @@ use std::ops::ControlFlow;
 use std::path::Path;
 
 use super::decode::decode;
+use super::mel::HOP;
 use super::{AudioError, Mel, MelStream, SAMPLE_RATE, STEP_ROWS, frame_count};
 
 /// Samples that make the 16 mel rows of one step. Shorter sounds are followed by silence.
-const SHORTEST: usize = (STEP_ROWS - 1) * 200;
+const SHORTEST: usize = (STEP_ROWS - 1) * HOP;
 
 /// The mel spectrogram of a sound. It takes 92 MB an hour.
 #[derive(Clone, Debug)]

@@ -57,7 +57,8 @@ impl Speech {
     /// The bytes of a wav file.
     pub(super) fn wav(&self) -> Vec<u8> {
         const HEADER: u32 = 36;
-        let length = 2 * self.samples.len() as u32;
+        // A sound of 37 hours has more bytes than the field can say.
+        let length = u32::try_from(2 * self.samples.len()).unwrap_or(u32::MAX - HEADER);
         let rate = SAMPLE_RATE as u32;
         let mut wav = Vec::with_capacity(8 + (HEADER + length) as usize);
         wav.extend(b"RIFF");
