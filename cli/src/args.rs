@@ -1,5 +1,6 @@
 //! The command line.
 
+mod audio;
 mod backend;
 mod convert;
 mod video;
@@ -12,6 +13,7 @@ use engine::dataset::{Inputs, StoreMode};
 use engine::pipeline::{MAX_BATCH, MAX_WORKERS, Mode};
 use engine::sink::{ImageFormat, SinkError, SinkTarget};
 
+pub(crate) use self::audio::AudioArgs;
 pub(crate) use self::backend::{BackendArgs, BackendChoice};
 pub(crate) use self::convert::ConvertArgs;
 pub(crate) use self::video::VideoArgs;
@@ -56,8 +58,10 @@ const RENDER_EXAMPLES: &str = "\
 Examples:
   engine-cli render avatar/ -o frames/
       One PNG for every row of the package's features.
-  engine-cli render avatar/ -o out.mp4 --features speech.npy
-      A video. After Ctrl-C or a crash, the same with --resume continues it.
+  engine-cli render avatar/ -o out.mp4 --audio speech.wav --audio-encoder encoder.onnx
+      A video with sound. After Ctrl-C or a crash, the same with --resume continues it.
+  engine-cli render avatar/ -o out.mp4 --features speech.npy --audio speech.wav
+      The same from features that were made before.
   engine-cli render avatar/ -o raw:- | \\
       ffmpeg -f rawvideo -pix_fmt bgr24 -s 1280x720 -r 25 -i - out.avi
       Raw frames to a program of your own.";
@@ -116,6 +120,8 @@ pub(crate) struct BenchArgs {
     /// Feature rows [default: the package's]; they repeat where a run is longer.
     #[arg(long, value_name = "FILE.npy")]
     pub(crate) features: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) audio: AudioArgs,
     /// Where the frames go: null, png:DIR, jpg:DIR, video:FILE, raw:FILE.
     #[arg(long, default_value = "null", value_name = "SINK")]
     pub(crate) sink: SinkTarget,
@@ -154,6 +160,8 @@ pub(crate) struct RenderArgs {
     /// Feature rows, one a frame [default: the package's].
     #[arg(long, value_name = "FILE.npy")]
     pub(crate) features: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) audio: AudioArgs,
     /// Frames to render [default: as many as there are feature rows].
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) frames: Option<u64>,
@@ -168,9 +176,6 @@ pub(crate) struct RenderArgs {
     pub(crate) contact_sheet: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) video: VideoArgs,
-    /// The program that encodes video.
-    #[arg(long, value_name = "PROGRAM", default_value = "ffmpeg")]
-    pub(crate) ffmpeg: PathBuf,
     /// No progress bar and no summary.
     #[arg(short, long)]
     pub(crate) quiet: bool,
@@ -195,7 +200,8 @@ pub(crate) struct SampleArgs {
     /// Write the frames as image files instead of videos.
     #[arg(long, value_name = "png|jpg", value_parser = sample_images)]
     pub(crate) images: Option<ImageFormat>,
-    /// The network: the real architecture with seeded weights, or a tiny one of exact arithmetic.
+    /// The network: the real architecture with seeded weights, a tiny one of exact arithmetic, or one
+    /// that opens a drawn mouth with the sound.
     #[arg(long, value_enum, default_value_t = NetworkChoice::Unet)]
     pub(crate) network: NetworkChoice,
     /// Fix the network's batch dimension, as many exports do.
@@ -216,6 +222,8 @@ pub(crate) enum NetworkChoice {
     Unet,
     /// Exact arithmetic, for comparing bytes.
     Probe,
+    /// A drawn mouth that opens with the sound, for looking at.
+    Demo,
 }
 
 #[derive(Args)]

@@ -1,6 +1,7 @@
 //! `engine-cli`: render, benchmark and inspect talking-head avatars.
 
 mod args;
+mod audio;
 mod backend;
 mod bench;
 mod build_progress;
@@ -24,6 +25,7 @@ mod video;
 use std::process::ExitCode;
 
 use clap::Parser;
+use engine::audio::AudioError;
 use engine::sample::SampleError;
 use engine::select::SelectError;
 
@@ -67,6 +69,7 @@ fn was_stopped(error: &anyhow::Error) -> bool {
         return true;
     }
     error.downcast_ref().is_some_and(SelectError::is_cancelled)
+        || matches!(error.downcast_ref(), Some(AudioError::Stopped))
         || matches!(error.downcast_ref(), Some(SampleError::Stopped))
 }
 

@@ -30,6 +30,7 @@ pub(crate) fn run(args: &RenderArgs) -> Result<Outcome> {
         backend: &args.backend,
         frame: &args.frame,
         features: args.features.as_deref(),
+        audio: &args.audio,
         count: FrameCount::Rows(args.frames),
         rate: args.video.fps,
         largest_batch: args.batch,
@@ -80,6 +81,9 @@ fn open(args: &RenderArgs, prepared: &Prepared, encoders: usize, quiet: bool) ->
             bail!("--resume and --restart are for videos; {} is none", args.output)
         }
         target => {
+            if let (Some(sound), Some(_), false) = (&args.audio.audio, &args.features, quiet) {
+                note!("audio       {}: not used, since {target} is no video", sound.display());
+            }
             let options = SinkOptions {
                 encoders,
                 queue: SINK_QUEUE,
@@ -95,12 +99,12 @@ fn open(args: &RenderArgs, prepared: &Prepared, encoders: usize, quiet: bool) ->
 
 fn open_video(args: &RenderArgs, prepared: &Prepared, path: &Path, quiet: bool) -> Result<Place> {
     let Prepared { stages, package, model, frames } = prepared;
-    let options = video::options(&args.video, &args.ffmpeg, None, args.batch, quiet)?;
+    let options = video::options(&args.video, &args.audio, args.batch, quiet)?;
     let identity = video::identity(&Ingredients {
         package,
         model: model.as_deref(),
         features: stages.assembler.features(),
-        sound: None,
+        sound: args.audio.audio.as_deref(),
         stages,
         frame: &args.frame,
         batch: args.batch,

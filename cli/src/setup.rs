@@ -11,7 +11,8 @@ use engine::frame::{FrameRate, ModelGeometry};
 use engine::pipeline::{Stages, ThreadBudget, cores};
 use engine::select::{DEFAULT_SIDE, Opened, Watch};
 
-use crate::args::{BackendArgs, FrameArgs, Workers};
+use crate::args::{AudioArgs, BackendArgs, FrameArgs, Workers};
+use crate::audio::Speech;
 use crate::backend;
 use crate::progress::with_preload_bar;
 
@@ -48,6 +49,7 @@ pub(crate) struct Request<'a> {
     pub(crate) backend: &'a BackendArgs,
     pub(crate) frame: &'a FrameArgs,
     pub(crate) features: Option<&'a Path>,
+    pub(crate) audio: &'a AudioArgs,
     pub(crate) count: FrameCount,
     /// Frames a second of the output.
     pub(crate) rate: FrameRate,
@@ -68,6 +70,7 @@ fn prepare_watched(request: Request<'_>, watch: &Watch<'_>) -> Result<Prepared> 
     if !root.is_dir() {
         bail!("{}: no such folder; expected an avatar package", root.display());
     }
+    let mut speech = Speech::open(request.audio, features, root, request.backend, &say)?;
     let model = match &request.backend.model {
         Some(model) => Some(model.clone()),
         None => Package::find_model(root)?,
@@ -97,9 +100,10 @@ fn prepare_watched(request: Request<'_>, watch: &Watch<'_>) -> Result<Prepared> 
         },
     ));
 
-    let rows = match features {
-        Some(path) => Features::load(path)?,
-        None => package.features()?,
+    let rows = match (features, &mut speech) {
+        (Some(path), _) => Features::load(path)?,
+        (None, Some(speech)) => speech.features(quiet)?,
+        (None, None) => package.features()?,
     };
     let pace = Pace::of(request.rate);
     let rows = rows.at_pace(pace);
@@ -108,7 +112,9 @@ fn prepare_watched(request: Request<'_>, watch: &Watch<'_>) -> Result<Prepared> 
         FrameCount::Rows(None) => (rows.frames(), rows),
         FrameCount::Rows(Some(frames)) if frames <= rows.frames() => (frames, rows),
         FrameCount::Rows(Some(frames)) => {
-            let origin = features.map_or_else(|| root.join("aud_ave.npy"), Path::to_owned);
+            let speech = speech.as_ref().map(|speech| speech.path.as_path());
+            let origin =
+                features.or(speech).map_or_else(|| root.join("aud_ave.npy"), Path::to_owned);
             bail!(
                 "--frames is {frames}, but {} has {} feature rows, enough for {} frames",
                 origin.display(),

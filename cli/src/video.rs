@@ -9,26 +9,26 @@ use engine::file::FileHash;
 use engine::pipeline::Stages;
 use engine::sink::video::{Codec, Ffmpeg, Identity, Sound, VideoOptions};
 
-use crate::args::{FrameArgs, VideoArgs};
+use crate::args::{AudioArgs, FrameArgs, VideoArgs};
 use crate::output::note;
 
-/// How `args` want a video encoded, with `sound`. `batch` is what segments are a multiple of.
+/// How `args` want a video encoded, with the sound of `audio`. `batch` is what segments are a
+/// multiple of.
 pub(crate) fn options(
     args: &VideoArgs,
-    ffmpeg: &Path,
-    sound: Option<&Path>,
+    audio: &AudioArgs,
     batch: usize,
     quiet: bool,
 ) -> Result<VideoOptions> {
     let batch = batch as u64;
     let segment = args.fps.frames_in(args.segment).div_ceil(batch) * batch;
     Ok(VideoOptions {
-        ffmpeg: Ffmpeg::find(ffmpeg)?,
+        ffmpeg: Ffmpeg::find(&audio.ffmpeg)?,
         codec: Codec::new(&args.video_codec, args.crf, args.preset.as_deref())?,
         rate: args.fps,
         threads: usize::from(args.encoder_threads),
         segment,
-        sound: sound.map(|file| Sound { file: file.to_owned() }),
+        sound: audio.audio.clone().map(|file| Sound { file }),
         say: Arc::new(move |line| {
             if !quiet {
                 note!("{line}");

@@ -281,6 +281,14 @@ fn a_render_that_would_differ_is_not_resumed() {
     assert_eq!(begin(&output, 30, options(&ffmpeg, 10), Start::Restart).unwrap().first_frame(), 0);
 }
 
+/// An error and what caused it.
+fn chain(error: &dyn std::error::Error) -> String {
+    match error.source() {
+        Some(source) => format!("{error}: {}", chain(source)),
+        None => error.to_string(),
+    }
+}
+
 #[test]
 fn what_ffmpeg_says_reaches_the_caller() {
     let Some(ffmpeg) = ffmpeg() else { return };
@@ -296,9 +304,13 @@ fn what_ffmpeg_says_reaches_the_caller() {
     let codec = Codec::new("no_such_codec", None, None).unwrap();
     let text = fail(VideoOptions { codec, ..options(&ffmpeg, 10) });
     assert!(text.contains("Unknown encoder 'no_such_codec'"), "{text}");
-    let sound = Some(Sound { file: folder.path().join("none.wav") });
-    let text = fail(VideoOptions { sound, ..options(&ffmpeg, 10) });
-    assert!(text.contains("joining the segments") && text.contains("none.wav"), "{text}");
+    fs::write(folder.path().join("text.wav"), "no sound").unwrap();
+    for (name, part) in [("none.wav", "No such file"), ("text.wav", "looking for sound in")] {
+        let sound = Some(Sound { file: folder.path().join(name) });
+        let job = begin(&output, 40, VideoOptions { sound, ..options(&ffmpeg, 10) }, Start::New);
+        let text = chain(&job.err().unwrap());
+        assert!(text.contains(name) && text.contains(part), "{text}");
+    }
 
     let odd = Size::new(95, 64);
     let job =

@@ -36,6 +36,7 @@ pub(crate) fn run(args: &BenchArgs) -> Result<Outcome> {
         backend: &args.backend,
         frame: &args.frame,
         features: args.features.as_deref(),
+        audio: &args.audio,
         count: FrameCount::Repeat(args.frames.max(args.warmup)),
         rate: FrameRate::DEFAULT,
         largest_batch: args.batch.iter().copied().max().unwrap_or(1),

@@ -1,6 +1,8 @@
 //! The program as its users meet it: arguments in; exit status, messages and files out.
 #![expect(clippy::unwrap_used, reason = "a helper that cannot unwrap fails its test")]
 
+mod audio;
+mod bad_audio;
 mod bad_features;
 mod bad_model;
 mod bad_output;

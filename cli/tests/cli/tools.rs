@@ -35,7 +35,7 @@ fn a_sample_is_complete_and_depends_on_the_seed_only() {
     sample(&work, "b", &["--seed", "7"]).assert_ok();
     sample(&work, "c", &["--seed", "8"]).assert_ok();
     let [a, b, c] = ["a", "b", "c"].map(|folder| contents(&work, folder));
-    assert_eq!(a.len(), 16);
+    assert_eq!(a.len(), 18);
     assert!(a == b, "the default seed is 7");
     assert!(a != c);
     assert_eq!(work.names("."), ["a", "b", "c"]);
@@ -69,6 +69,9 @@ fn a_sample_replaces_samples_and_nothing_else() {
     work.write("pkg/checkpoint/mine.onnx", "mine");
     sample(&work, "pkg", &[]).assert_refused(&["pkg exists", "mine.onnx"]);
     fs::remove_file(work.path("pkg/checkpoint/mine.onnx")).unwrap();
+    work.write("pkg/song.wav", "mine");
+    sample(&work, "pkg", &[]).assert_refused(&["pkg exists", "song.wav"]);
+    fs::remove_file(work.path("pkg/song.wav")).unwrap();
 
     fs::create_dir(work.path("photos")).unwrap();
     work.write("photos/1.jpg", "mine");
@@ -178,6 +181,9 @@ fn help_for_every_command() {
                 "--output",
                 "--model",
                 "--features",
+                "--audio",
+                "--audio-encoder",
+                "--ffmpeg",
                 "--frames",
                 "--batch",
                 "--workers",

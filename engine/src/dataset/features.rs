@@ -10,8 +10,9 @@ use crate::file::FileHash;
 /// Audio features, `[rows, 512]`. Clones share the values.
 #[derive(Clone, Debug)]
 pub struct Features {
-    /// The rows that are stored, one after another.
-    stored: Arc<[f32]>,
+    /// The rows that are stored, one after another. A slice would have to be copied into the `Arc`,
+    /// and an hour of rows is 184 MB.
+    stored: Arc<Vec<f32>>,
     /// Rows of the sequence; the stored ones repeat where it is longer.
     rows: usize,
     pace: Pace,
@@ -93,7 +94,7 @@ impl Features {
             "features are whole rows of {} values, at least one",
             Self::ROW
         );
-        Self { rows: values.len() / Self::ROW, stored: values.into(), pace: Pace::default() }
+        Self { rows: values.len() / Self::ROW, stored: Arc::new(values), pace: Pace::default() }
     }
 
     /// Number of rows, repeated ones included.

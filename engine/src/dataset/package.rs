@@ -142,6 +142,11 @@ impl Package {
         Ok(path.is_file().then_some(path))
     }
 
+    /// Where a package has the encoder that makes its features of sound, if it has one.
+    pub fn audio_encoder(root: &Path) -> PathBuf {
+        root.join("checkpoint/audio_encoder.onnx")
+    }
+
     /// The package's folder.
     pub fn root(&self) -> &Path {
         &self.root

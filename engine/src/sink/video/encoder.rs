@@ -4,7 +4,7 @@ use std::io::{self, ErrorKind, Write};
 use std::path::Path;
 use std::process::{ChildStdin, Stdio};
 
-use super::ffmpeg::Run;
+use super::ffmpeg::{Run, as_file};
 use super::{VideoError, VideoOptions};
 use crate::file::WholeFile;
 use crate::frame::Size;
@@ -30,7 +30,7 @@ impl Encoder {
             arguments(options, size)
                 .into_iter()
                 .map(Into::into)
-                .chain([file.partial_path().as_os_str().to_owned()]),
+                .chain([as_file(file.partial_path())]),
             Stdio::piped(),
             Stdio::null(),
         )?;

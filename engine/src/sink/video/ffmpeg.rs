@@ -1,6 +1,6 @@
 //! The program that encodes, and one run of it.
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::io::{self, ErrorKind, Read};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
@@ -8,6 +8,7 @@ use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
 use std::thread::JoinHandle;
 
 use super::VideoError;
+use crate::file::regular;
 
 /// An ffmpeg that was found to run.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,6 +53,21 @@ impl Ffmpeg {
     /// What it calls its version.
     pub fn version(&self) -> &str {
         &self.version
+    }
+
+    /// Finds out whether `sound` has sound, before anything that takes long.
+    pub(super) fn check_sound(&self, sound: &Path) -> Result<(), VideoError> {
+        regular::open(sound).map_err(|source| VideoError::Io {
+            attempt: "read",
+            path: sound.to_owned(),
+            source,
+        })?;
+        let input = as_file(sound);
+        let arguments = [OsStr::new("-i"), &input];
+        let first = ["-map", "0:a:0", "-frames:a", "1", "-f", "null", "-"].map(OsStr::new);
+        let arguments = arguments.into_iter().chain(first);
+        let run = self.start(arguments, Stdio::null(), Stdio::null())?;
+        run.wait(&format!("looking for sound in {}", sound.display()))
     }
 
     /// Starts a run with these arguments. `input` says whether it is fed, `output` whether its
@@ -138,6 +154,13 @@ impl Drop for Run {
             _ = listener.join();
         }
     }
+}
+
+/// A path as ffmpeg takes it for nothing but a file: not for a protocol, nor for an option.
+pub(super) fn as_file(path: &Path) -> OsString {
+    let mut name = OsString::from("file:");
+    name.push(path);
+    name
 }
 
 /// How a process ended that should have succeeded.

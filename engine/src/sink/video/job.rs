@@ -61,6 +61,9 @@ impl VideoJob {
         if output.is_dir() {
             return Err(FileError::Folder { path: output.to_owned() }.into());
         }
+        if let Some(sound) = &options.sound {
+            options.ffmpeg.check_sound(&sound.file)?;
+        }
         let lock = Lock::take(output)?;
         identity.set("frame size", size);
         identity.set("frame rate", options.rate);

@@ -1,9 +1,11 @@
 //! Segments and sound into one file.
 
+use std::ffi::OsString;
 use std::path::Path;
 use std::process::Stdio;
 
 use super::cuts::Cuts;
+use super::ffmpeg::as_file;
 use super::segments::Segments;
 use super::{VideoError, VideoOptions};
 use crate::file::WholeFile;
@@ -20,10 +22,10 @@ pub(super) fn join(
     let mut file = WholeFile::create(output)?;
     let mut list = WholeFile::create(&segments.folder().join("list"))?;
     list.fill(text(options, cuts).as_bytes())?;
-    let mut arguments: Vec<std::ffi::OsString> = ["-f", "concat", "-i"].map(Into::into).into();
-    arguments.push(list.partial_path().into());
+    let mut arguments: Vec<OsString> = ["-f", "concat", "-i"].map(Into::into).into();
+    arguments.push(as_file(list.partial_path()));
     if let Some(sound) = &options.sound {
-        arguments.extend([std::ffi::OsString::from("-i"), sound.file.clone().into()]);
+        arguments.extend(["-i".into(), as_file(&sound.file)]);
         let end = seconds(options.rate.microseconds(frames));
         let filter = format!("apad,atrim=end={end}");
         let more = ["-map", "0:v:0", "-map", "1:a:0", "-af", &filter];
@@ -34,7 +36,7 @@ pub(super) fn join(
         .extend(["-c:v", "copy", "-fflags", "+bitexact", "-map_metadata", "-1"].map(Into::into));
     arguments.extend(["-progress", "pipe:1", "-f"].map(Into::into));
     arguments.extend(container(output).iter().map(Into::into));
-    arguments.push(file.partial_path().into());
+    arguments.push(as_file(file.partial_path()));
 
     let mut run = options.ffmpeg.start(arguments, Stdio::null(), Stdio::piped())?;
     let told = run.output();
