@@ -127,6 +127,15 @@ fn open_video(args: &RenderArgs, prepared: &Prepared, path: &Path, quiet: bool) 
     Ok(Place { first, sink: job.open(SINK_QUEUE, None)? })
 }
 
+/// How a person would name the place.
+fn place(target: &SinkTarget) -> String {
+    match target {
+        SinkTarget::Video(path) | SinkTarget::Raw(path) => path.display().to_string(),
+        SinkTarget::Images { dir, .. } => dir.display().to_string(),
+        SinkTarget::Null | SinkTarget::RawStdout => target.to_string(),
+    }
+}
+
 fn summarise(args: &RenderArgs, report: &RunReport, first: u64, frames: u64, show: Show) {
     let real_time = report.fps() / args.video.fps.as_f64();
     let kept = match &args.output {
@@ -144,7 +153,7 @@ fn summarise(args: &RenderArgs, report: &RunReport, first: u64, frames: u64, sho
                 "fps": report.fps(),
                 "real_time": real_time,
                 "busiest": report.busy.longest().0,
-                "output": args.output.to_string(),
+                "output": place(&args.output),
             }),
         ),
         Show::Text => {
@@ -162,7 +171,7 @@ fn summarise(args: &RenderArgs, report: &RunReport, first: u64, frames: u64, sho
                     note!("kept        {}.segments", path.display());
                     note!("to continue: {}", video::resume_command());
                 }
-                None => note!("written to  {}", args.output),
+                None => note!("written to  {}", place(&args.output)),
             }
             if let (Some(sheet), None) = (&args.contact_sheet, kept) {
                 note!("            {}", sheet.display());

@@ -6,7 +6,11 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use crate::support::{Answer, SIMULATED, SmallDisk, Workplace, features, interrupt, wait_for};
+use engine::sample::SampleOptions;
+
+use crate::support::{
+    Answer, SIMULATED, SmallDisk, Workplace, features, interrupt, small, wait_for,
+};
 
 const SLOW: [&str; 4] = ["--backend", "simulated", "--simulated-ms", "4"];
 
@@ -290,6 +294,51 @@ fn a_full_disk_leaves_what_is_whole() {
     drop(disk);
 }
 
+/// Resident memory of a process in MB, and of its children.
+fn resident(process: u32) -> (f64, f64) {
+    let kilobytes = |process: &str| -> f64 {
+        let status = fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        line.map_or(0.0, |line| line.trim().trim_end_matches(" kB").parse().unwrap())
+    };
+    let tasks = fs::read_dir(format!("/proc/{process}/task")).unwrap();
+    let children = tasks.map(|task| fs::read_to_string(task.unwrap().path().join("children")));
+    let children: String = children.map(Result::unwrap_or_default).collect();
+    let of_children: f64 = children.split_whitespace().map(kilobytes).sum();
+    (kilobytes(&process.to_string()) / 1024.0, of_children / 1024.0)
+}
+
+#[test]
+fn memory_stays_flat_over_half_an_hour() {
+    if std::env::var_os("ENGINE_SOAK").is_none() || !has_ffmpeg() {
+        eprintln!("SKIPPED: takes minutes; scripts/test --soak runs it");
+        return;
+    }
+    let size = engine::frame::Size::new(1280, 720);
+    let work = Workplace::with(&SampleOptions { size, side: 320, frames: 40, ..small() });
+    work.write("rows.npy", features(30 * 60 * 25));
+    let args = ["render", "pkg", "-o", "out.mp4", "--features", "rows.npy", "--json-progress"];
+    let args = [&args[..], &["--frame-store", "stream"], &SIMULATED].concat();
+    let mut child = work.command(&args).stdout(Stdio::piped()).spawn().unwrap();
+    let mut memory = Vec::new();
+    for line in BufReader::new(child.stdout.take().unwrap()).lines() {
+        let event: serde_json::Value = serde_json::from_str(&line.unwrap()).unwrap();
+        if let Some(frames) = event["progress"]["frames"].as_u64() {
+            memory.push((frames, resident(child.id())));
+        }
+    }
+    assert!(child.wait().unwrap().success());
+    assert_eq!(probe(&work.path("out.mp4")).0, 45_000);
+    let after_a_minute: Vec<f64> =
+        memory.iter().filter(|(frames, _)| *frames > 1500).map(|(_, (ours, _))| *ours).collect();
+    let most = after_a_minute.iter().copied().fold(0.0, f64::max);
+    let least = after_a_minute.iter().copied().fold(f64::INFINITY, f64::min);
+    let of_ffmpeg = memory.iter().map(|(_, (_, theirs))| *theirs).fold(0.0, f64::max);
+    eprintln!("engine {least:.0} to {most:.0} MB after a minute, ffmpeg at most {of_ffmpeg:.0} MB");
+    assert!(most < least * 1.05, "{least} to {most} MB");
+    assert!(most < 500.0, "{most} MB");
+}
+
 #[test]
 fn programs_can_follow() {
     if !has_ffmpeg() {
@@ -304,7 +353,7 @@ fn programs_can_follow() {
         answer.text().lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     let (last, before) = events.split_last().unwrap();
     assert_eq!((&last["done"]["frames"], &last["done"]["total"]), (&80.into(), &80.into()));
-    assert_eq!(last["done"]["output"], "video:out.mp4");
+    assert_eq!(last["done"]["output"], "out.mp4");
     let progress = &before.last().unwrap()["progress"];
     assert_eq!((&progress["frames"], &progress["total"]), (&80.into(), &80.into()));
     assert!(progress["fps"].as_f64().unwrap() > 0.0 && progress["busiest"].is_string());
