@@ -29,13 +29,13 @@ pub(crate) struct Cli {
 #[derive(Subcommand)]
 pub(crate) enum Command {
     /// Measure how fast frames are made, stage by stage.
-    #[command(after_help = BENCH_EXAMPLES)]
+    #[command(after_help = BENCH_EXAMPLES, allow_negative_numbers = true)]
     Bench(BenchArgs),
     /// Render an avatar package to image files or raw video.
-    #[command(after_help = RENDER_EXAMPLES)]
+    #[command(after_help = RENDER_EXAMPLES, allow_negative_numbers = true)]
     Render(RenderArgs),
     /// Convert an ONNX network to an engine of TensorRT.
-    #[command(after_help = convert::EXAMPLES)]
+    #[command(after_help = convert::EXAMPLES, allow_negative_numbers = true)]
     ConvertEngine(ConvertArgs),
     /// Write a complete sample package with drawn frames and a network of the real architecture.
     Sample(SampleArgs),
@@ -97,18 +97,11 @@ pub(crate) struct BenchArgs {
         value_name = "N,...",
         value_delimiter = ',',
         default_value = "4",
-        value_parser = batch,
-        allow_negative_numbers = true
+        value_parser = batch
     )]
     pub(crate) batch: Vec<usize>,
     /// Compositing workers: a number, or auto for the smaller of batch and cores; a list makes a grid.
-    #[arg(
-        long,
-        value_name = "N,...",
-        value_delimiter = ',',
-        default_value = "auto",
-        allow_negative_numbers = true
-    )]
+    #[arg(long, value_name = "N,...", value_delimiter = ',', default_value = "auto")]
     pub(crate) workers: Vec<Workers>,
     /// The avatar package [default: a sample package, made in the cache folder on first use].
     #[arg(long, value_name = "DIR")]
@@ -166,10 +159,10 @@ pub(crate) struct RenderArgs {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) frames: Option<u64>,
     /// Frames per run of the network.
-    #[arg(long, value_name = "N", default_value = "4", value_parser = batch, allow_negative_numbers = true)]
+    #[arg(long, value_name = "N", default_value = "4", value_parser = batch)]
     pub(crate) batch: usize,
     /// Compositing workers: a number, or auto for the smaller of batch and cores.
-    #[arg(long, default_value = "auto", value_name = "N", allow_negative_numbers = true)]
+    #[arg(long, default_value = "auto", value_name = "N")]
     pub(crate) workers: Workers,
     /// Also write evenly spaced frames as one picture.
     #[arg(long, value_name = "FILE.png")]

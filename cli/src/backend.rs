@@ -5,10 +5,9 @@ use std::sync::Arc;
 
 use anyhow::Result;
 use engine::dataset::{DatasetError, Inputs, Package};
-use engine::select::{self, Opened, Watch};
+use engine::select::{self, BackendChoice, BackendOptions, Opened, Watch};
 use engine_sys::{Log, Severity};
 
-use crate::args::{BackendArgs, BackendChoice};
 use crate::build_progress::BuildProgress;
 use crate::interrupt;
 use crate::output::note;
@@ -28,7 +27,8 @@ impl Log for Warnings {
 /// Calls `work` with what tells the user about it, and ends it at Ctrl-C.
 pub(crate) fn watched<T>(quiet: bool, work: impl FnOnce(&Watch<'_>) -> T) -> T {
     let say = |line: &str| {
-        if !quiet {
+        // A warning is no part of the progress.
+        if !quiet || line.starts_with("warning: ") {
             note!("{line}");
         }
     };
@@ -40,19 +40,17 @@ pub(crate) fn watched<T>(quiet: bool, work: impl FnOnce(&Watch<'_>) -> T) -> T {
     })
 }
 
-/// Opens the backend that `args` asks for, to run `model` over the package in `root` in batches of
-/// up to `largest_batch`.
+/// Opens the backend that `options` ask for, to run `model` over the package in `root`.
 pub(crate) fn open(
     root: &Path,
-    args: &BackendArgs,
+    options: &BackendOptions,
     model: Option<&Path>,
-    largest_batch: usize,
     watch: &Watch<'_>,
 ) -> Result<Opened> {
-    if model.is_none() && args.backend != BackendChoice::Simulated {
+    if model.is_none() && options.backend != BackendChoice::Simulated {
         return Err(no_network(root));
     }
-    Ok(select::open(model, &args.options(largest_batch), watch)?)
+    Ok(select::open(model, options, watch)?)
 }
 
 fn no_network(root: &Path) -> anyhow::Error {

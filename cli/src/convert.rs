@@ -6,14 +6,14 @@ use std::sync::Arc;
 use anyhow::{Context as _, Result, bail};
 use engine::backend::{OnnxRuntimeOptions, Provider, find_onnxruntime};
 use engine::convert::{
-    Comparison, ConvertError, EngineOptions, EngineRecord, LogFile, Network, Tools, build,
-    verify_graph,
+    Compared, Comparison, ConvertError, EngineOptions, EngineRecord, LogFile, Network, Tools,
+    build, verify_graph,
 };
 use engine::cuda::{Context, CudaError};
 use engine::dataset::Package;
-use engine::file::Lock;
+use engine::file::{Lock, WholeFile, shell_quoted};
 use engine::pipeline::cores;
-use engine::select::built_in;
+use engine::select::{built_in, is_engine};
 use engine_sys::search::{self, Found, NotFound};
 use engine_sys::{Flavour, Library, Log};
 
@@ -21,6 +21,7 @@ use crate::args::ConvertArgs;
 use crate::backend::Warnings;
 use crate::build_progress::BuildProgress;
 use crate::output::note;
+use crate::outputs::Files;
 use crate::{Outcome, interrupt};
 
 pub(crate) fn run(args: &ConvertArgs) -> Result<Outcome> {
@@ -29,11 +30,28 @@ pub(crate) fn run(args: &ConvertArgs) -> Result<Outcome> {
     interrupt::token();
     let model = network_file(&args.model)?;
     let output = args.output.clone().unwrap_or_else(|| model.with_extension("engine"));
+    let log = args.log.clone().unwrap_or_else(|| LogFile::beside(&output));
+    let package = match &args.package {
+        Some(package) => Some(package.clone()),
+        None => package_around(&model),
+    };
+    Files::default()
+        .read("the network itself", Some(&model))
+        .package(package.as_deref())
+        .written("-o", Some(&output))
+        .written("the record beside -o", Some(&EngineRecord::path(&output)))
+        .written("--log", Some(&log))
+        .written("--timing-cache", args.timing_cache.as_deref())
+        .check()?;
+    if is_engine(&model) {
+        bail!("{}: is an engine already; expected an ONNX file, or a package", model.display());
+    }
     let network = Network::prepare(&model, args.precision, args.batch)?;
     describe(&network);
     let builder = choose(args)?;
     let lock = Lock::take(&output)?;
-    let log = args.log.clone().unwrap_or_else(|| LogFile::beside(&output));
+    // No log is begun where there can be no engine.
+    drop(WholeFile::create(&output)?);
     let log = Arc::new(LogFile::create(&log)?);
     let options = EngineOptions {
         precision: args.precision,
@@ -44,7 +62,7 @@ pub(crate) fn run(args: &ConvertArgs) -> Result<Outcome> {
     };
     let tools = builder.tools(Arc::clone(&log) as Arc<dyn Log>)?;
     let verified = match args.verify_graph {
-        true => Some(verify(args, &network)?),
+        true => Some(verify(args, &network, package.as_deref())?),
         false => None,
     };
     let progress = Arc::new(BuildProgress::new(false));
@@ -53,7 +71,7 @@ pub(crate) fn run(args: &ConvertArgs) -> Result<Outcome> {
     if let Err(ConvertError::Build { .. }) = built {
         note!("log         {}", log.path().display());
     }
-    summarise(&built?, &output, log.path());
+    summarise(&built?, &output, log.path(), package.as_deref());
     Ok(Outcome::Done)
 }
 
@@ -153,23 +171,20 @@ fn builder(flavour: Flavour, folder: Option<&Path>, device: usize) -> Result<Bui
 }
 
 /// Compares the converted graph with the network, and says how far apart they are.
-fn verify(args: &ConvertArgs, network: &Network) -> Result<Comparison> {
-    let package = match &args.package {
-        Some(package) => package.clone(),
-        None => package_around(network.path()).with_context(|| {
-            format!(
-                "{}: lies in no avatar package; name one with --package for --verify-graph",
-                network.path().display()
-            )
-        })?,
-    };
+fn verify(args: &ConvertArgs, network: &Network, package: Option<&Path>) -> Result<Comparison> {
+    let package = package.with_context(|| {
+        format!(
+            "{}: lies in no avatar package; name one with --package for --verify-graph",
+            network.path().display()
+        )
+    })?;
     let library = find_onnxruntime(args.ort_lib.as_deref())?;
     let onnxruntime = OnnxRuntimeOptions { library, threads: cores(), provider: Provider::Cpu };
     note!("verifying   the converted graph over frames of {}", package.display());
     let cancelled = || interrupt::token().is_cancelled();
-    let comparison = verify_graph(network, &package, &onnxruntime, &cancelled)?;
+    let comparison = verify_graph(network, package, &onnxruntime, &cancelled)?;
     note!("verified    {}", comparison.quality);
-    match comparison.check("the converted graph", network.path()) {
+    match comparison.check(Compared::Graph, network.path()) {
         Err(error) if args.force => note!("warning: {error}"),
         checked => checked?,
     }
@@ -184,7 +199,7 @@ fn package_around(model: &Path) -> Option<PathBuf> {
     folders.into_iter().find(is_package).map(Path::to_owned)
 }
 
-fn summarise(record: &EngineRecord, output: &Path, log: &Path) {
+fn summarise(record: &EngineRecord, output: &Path, log: &Path, package: Option<&Path>) {
     note!(
         "wrote       {}: {:.1} MB, {}, batches {}, in {:.1} s",
         output.display(),
@@ -201,5 +216,6 @@ fn summarise(record: &EngineRecord, output: &Path, log: &Path) {
     note!("            for {} {}, on {runs_on}", record.flavour.title(), record.library);
     note!("            {}", EngineRecord::path(output).display());
     note!("            {}", log.display());
-    note!("next: engine-cli render PACKAGE -o frames --model {}", output.display());
+    let package = package.map_or_else(|| "PACKAGE".to_owned(), shell_quoted);
+    note!("next: engine-cli render {package} -o out.mp4 --model {}", shell_quoted(output));
 }

@@ -15,6 +15,7 @@ mod inspect;
 mod interrupt;
 mod machine;
 mod output;
+mod outputs;
 mod progress;
 mod render;
 mod run_progress;
@@ -42,6 +43,8 @@ enum Outcome {
 }
 
 fn main() -> ExitCode {
+    // What people render is nobody else's business.
+    engine_sys::switch_telemetry_off();
     let cli = Cli::parse();
     let outcome = match &cli.command {
         Command::Bench(args) => bench::run(args),
@@ -75,13 +78,25 @@ fn was_stopped(error: &anyhow::Error) -> bool {
 
 /// One line for the error, one for each cause that adds something.
 fn report(error: &anyhow::Error) {
-    note!("error: {error}");
+    note!("error: {}", printable(&error.to_string()));
     let mut said = error.to_string();
     for cause in error.chain().skip(1) {
         let text = cause.to_string();
         if !said.contains(&text) {
-            note!("  cause: {text}");
+            note!("  cause: {}", printable(&text));
         }
         said = text;
     }
+}
+
+/// Names in files may hold line ends, and what a terminal takes for orders.
+fn printable(text: &str) -> String {
+    text.chars()
+        .flat_map(|c| {
+            let order = c.is_control();
+            let escaped = order.then(|| c.escape_default());
+            let plain = (!order).then_some(c);
+            escaped.into_iter().flatten().chain(plain)
+        })
+        .collect()
 }

@@ -11,6 +11,7 @@ use serde_json::json;
 
 use crate::args::RenderArgs;
 use crate::output::note;
+use crate::outputs::inputs;
 use crate::run_progress::{RunProgress, Show, json};
 use crate::setup::{self, FrameCount, Prepared, Request, SINK_QUEUE};
 use crate::video::{self, Ingredients};
@@ -24,6 +25,14 @@ pub(crate) fn run(args: &RenderArgs) -> Result<Outcome> {
     if args.json_progress && *target == SinkTarget::RawStdout {
         bail!("--json-progress writes to stdout, where -o raw:- puts the frames; use raw:FILE");
     }
+    let sheet = args.contact_sheet.as_deref();
+    if let Some(other) = sheet.filter(|sheet| sheet.extension().is_none_or(|end| end != "png")) {
+        bail!("--contact-sheet is {}; expected a name that ends in .png", other.display());
+    }
+    inputs(&args.package, &args.backend, args.features.as_deref(), &args.audio)
+        .written("-o", file(&args.output))
+        .written("--contact-sheet", sheet)
+        .check()?;
     let quiet = args.quiet || args.json_progress;
     let prepared = setup::prepare(Request {
         root: &args.package,
@@ -125,6 +134,14 @@ fn open_video(args: &RenderArgs, prepared: &Prepared, path: &Path, quiet: bool) 
         note!("resuming    with frame {first} of {frames}");
     }
     Ok(Place { first, sink: job.open(SINK_QUEUE, None)? })
+}
+
+/// The file that a sink writes, where it is one.
+pub(crate) fn file(target: &SinkTarget) -> Option<&Path> {
+    match target {
+        SinkTarget::Video(path) | SinkTarget::Raw(path) => Some(path),
+        SinkTarget::Null | SinkTarget::Images { .. } | SinkTarget::RawStdout => None,
+    }
 }
 
 /// How a person would name the place.

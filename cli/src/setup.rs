@@ -9,7 +9,7 @@ use engine::composite::Compositor;
 use engine::dataset::{Features, FrameStore, Pace, Package, StoreMode, StoreOptions};
 use engine::frame::{FrameRate, ModelGeometry};
 use engine::pipeline::{Stages, ThreadBudget, cores};
-use engine::select::{DEFAULT_SIDE, Opened, Watch};
+use engine::select::{self, DEFAULT_SIDE, Opened, Watch};
 
 use crate::args::{AudioArgs, BackendArgs, FrameArgs, Workers};
 use crate::audio::Speech;
@@ -75,9 +75,12 @@ fn prepare_watched(request: Request<'_>, watch: &Watch<'_>) -> Result<Prepared> 
         Some(model) => Some(model.clone()),
         None => Package::find_model(root)?,
     };
+    let options = request.backend.options(request.largest_batch);
     let Opened { mut backend, remarks, engine } =
-        backend::open(root, request.backend, model.as_deref(), request.largest_batch, watch)?;
+        backend::open(root, &options, model.as_deref(), watch)?;
     remarks.into_iter().for_each(&say);
+    // A batch that the network does not take is found out before anything is loaded.
+    drop(backend.allocate(request.largest_batch)?);
     let geometry = backend.geometry();
     let package = Arc::new(Package::open(root, geometry, frame.inputs)?);
     say(format!(
@@ -131,13 +134,13 @@ fn prepare_watched(request: Request<'_>, watch: &Watch<'_>) -> Result<Prepared> 
         package.frame_size(),
         package.rects(),
     )?;
-    let options = StoreOptions {
+    let storage = StoreOptions {
         mode: frame.frame_store,
         ram_budget: frame.ram_budget,
         decode_threads: cores(),
     };
     let mut store = with_preload_bar(quiet, |progress| {
-        FrameStore::open(Arc::clone(&package), &options, progress)
+        FrameStore::open(Arc::clone(&package), &storage, progress)
     })?;
     store.set_pace(pace);
     say(match store.in_ram() {
@@ -156,8 +159,17 @@ fn prepare_watched(request: Request<'_>, watch: &Watch<'_>) -> Result<Prepared> 
     say(format!("compositor  {}, {}", compositor.level(), frame.interpolation));
     let assembler = Assembler::new(rows);
     if let Some(engine) = engine {
-        let options = request.backend.options(request.largest_batch);
-        engine.verify(&mut *backend, &store, &assembler, root, &options, watch)?;
+        let verified = engine.verify(&mut *backend, &store, &assembler, root, &options, watch);
+        match (verified, model.as_deref()) {
+            (Err(error), Some(model)) if error.is_too_far() && options.may_choose(model) => {
+                (watch.say)(&format!("warning: {error}"));
+                drop(backend);
+                let opened = select::open_without_tensorrt(model, &options)?;
+                opened.remarks.into_iter().for_each(&say);
+                backend = opened.backend;
+            }
+            (verified, _) => verified?,
+        }
     }
     let stages = Stages {
         store,

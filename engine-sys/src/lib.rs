@@ -8,7 +8,7 @@
 //! Without the feature `tensorrt`, or without headers, the crate still names the flavours and finds
 //! their libraries, and [`Flavour::headers`] says that no shim is there.
 
-#![cfg_attr(feature = "tensorrt", expect(unsafe_code, reason = "C++ is called from here"))]
+#![expect(unsafe_code, reason = "C++ is called from here, and the environment changed")]
 
 #[cfg(feature = "tensorrt")]
 mod engine;
@@ -26,6 +26,8 @@ mod progress;
 pub mod search;
 #[cfg(feature = "tensorrt")]
 mod sinks;
+mod telemetry;
+mod whole_library;
 
 #[cfg(feature = "tensorrt")]
 pub use engine::{Element, Engine, ExecutionContext, TensorInfo};
@@ -37,3 +39,5 @@ pub use library::{BuildOptions, Built, InputProfile, Library};
 pub use loader::Loader;
 pub use log::{Log, Severity};
 pub use progress::{NoProgress, Progress};
+pub use telemetry::switch_telemetry_off;
+pub use whole_library::check_whole;

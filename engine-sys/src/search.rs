@@ -83,7 +83,9 @@ impl NotFound {
     /// The same without advice and places, for a list of several flavours.
     pub fn brief(&self) -> String {
         match self {
-            Self::NotThere { .. } => self.to_string(),
+            Self::NotThere { flavour, folder, problem, .. } => {
+                format!("{}: {problem} ({})", folder.display(), flavour.runtime_library())
+            }
             Self::Nowhere { flavour, .. } => {
                 format!("no {} found ({})", flavour.title(), flavour.runtime_library())
             }

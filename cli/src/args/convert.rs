@@ -25,7 +25,7 @@ says what it was made of, FILE.engine.log what TensorRT said.";
 
 #[derive(Args)]
 pub(crate) struct ConvertArgs {
-    /// The network, an ONNX file.
+    /// The network: an ONNX file, or a package that holds one.
     pub(crate) model: PathBuf,
     /// The engine to write [default: beside the network, named .engine].
     #[arg(short, long, value_name = "FILE.engine", value_parser = engine_file)]
@@ -35,7 +35,7 @@ pub(crate) struct ConvertArgs {
     #[arg(long, default_value = "fp32", value_name = "fp32|fp16")]
     pub(crate) precision: Precision,
     /// Frames per run: the smallest, the one to be fastest at, the largest; one number for all.
-    #[arg(long, value_name = "MIN:OPT:MAX", default_value_t, allow_negative_numbers = true)]
+    #[arg(long, value_name = "MIN:OPT:MAX", default_value_t)]
     pub(crate) batch: BatchRange,
     /// Which TensorRT builds the engine, and will run it. auto: the first that is found.
     #[arg(long, default_value = "auto", value_name = "auto|rtx|11|10")]
@@ -81,7 +81,7 @@ pub(crate) struct ConvertArgs {
 /// Other commands know engines by their names.
 fn engine_file(text: &str) -> Result<PathBuf, String> {
     let path = PathBuf::from(text);
-    match engine::select::is_engine(&path) {
+    match engine::select::is_engine(&path) && !text.ends_with('/') {
         true => Ok(path),
         false => Err("expected a name that ends in .engine, .plan or .trt".to_owned()),
     }

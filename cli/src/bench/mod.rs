@@ -20,6 +20,8 @@ use crate::interrupt;
 use crate::machine::Machine;
 use crate::output;
 use crate::output::note;
+use crate::outputs::inputs;
+use crate::render;
 use crate::setup::{self, FrameCount, Prepared, Request};
 use measure::{Bench, Setting};
 use report::Report;
@@ -31,6 +33,12 @@ pub(crate) fn run(args: &BenchArgs) -> Result<Outcome> {
         Some(package) => package.clone(),
         None => crate::sample::cached()?,
     };
+    inputs(&package, &args.backend, args.features.as_deref(), &args.audio)
+        .written("--sink", render::file(&args.sink))
+        .written("--json", args.json.as_deref())
+        .written("--csv", args.csv.as_deref())
+        .written("--markdown", args.markdown.as_deref())
+        .check()?;
     let prepared = setup::prepare(Request {
         root: &package,
         backend: &args.backend,

@@ -58,7 +58,7 @@ impl Probe {
         match &self.built.ort {
             Ok(path) => Finding::ok("ONNX Runtime", path.display().to_string()),
             Err(tried) => Finding::missing("ONNX Runtime", tried.clone()).advise(
-                "Run scripts/test --setup-only in the repository. Or run pip install onnxruntime \
+                "Run scripts/setup in the repository. Or run pip install onnxruntime \
                  and set ORT_DYLIB_PATH (or --ort-lib) to the libonnxruntime.so in its \
                  onnxruntime/capi folder. Until then only --backend simulated works.",
             ),
@@ -106,7 +106,7 @@ impl Probe {
     }
 
     fn ffmpeg(&self) -> Finding {
-        let use_of_it = "It is only needed to turn frames into a video: apt-get install ffmpeg.";
+        let use_of_it = "It is needed for sound and for video: apt-get install ffmpeg.";
         match &self.ffmpeg {
             Tool::Said(text) => Finding::ok("ffmpeg", ffmpeg_version(text)),
             Tool::Failed(why) => {

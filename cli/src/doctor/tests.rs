@@ -70,7 +70,7 @@ fn a_bare_machine_is_told_what_to_do() {
     let advice = text.split_once("\nWhat to do\n").unwrap().1;
     for (start, words) in [
         ("  cores: ", "container's CPU limit"),
-        ("  ONNX Runtime: ", "scripts/test --setup-only"),
+        ("  ONNX Runtime: ", "scripts/setup"),
         ("  ONNX Runtime: ", "ORT_DYLIB_PATH"),
         ("  OpenCV: ", "libopencv-dev"),
         ("  ffmpeg: ", "apt-get install ffmpeg"),

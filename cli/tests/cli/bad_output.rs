@@ -31,7 +31,7 @@ fn places_that_cannot_be_written() {
     work.render(&["--contact-sheet", "none/sheet.png"])
         .assert_refused(&["cannot create the file none/sheet.png", "No such file"]);
     work.render(&["--contact-sheet", "folder"])
-        .assert_refused(&["folder is a folder", "expected the path of a file"]);
+        .assert_refused(&["--contact-sheet is folder", "ends in .png"]);
     assert_eq!(fs::read(work.path("file")).unwrap(), b"kept");
     assert_eq!(work.names("folder"), [""; 0]);
     assert_eq!(work.names("out"), [""; 0]);
@@ -136,9 +136,10 @@ fn links_are_followed_and_devices_are_not_replaced() {
     assert!(std::fs::read_to_string(work.path("real.json")).unwrap().contains("\"schema\": 1"));
     bench("dangling").assert_refused(&["dangling is no regular file"]);
     bench("/dev/null").assert_refused(&["/dev/null is no regular file"]);
+    std::os::unix::fs::symlink("/dev/full", work.path("full.png")).unwrap();
     work.assert_render_refused(
-        &["--contact-sheet", "/dev/full"],
-        &["/dev/full is no regular file", "expected the path of a file"],
+        &["--contact-sheet", "full.png"],
+        &["full.png is no regular file", "expected the path of a file"],
     );
 }
 

@@ -10,7 +10,9 @@ use engine::sample::{Batch, NetworkKind, SampleOptions, probe};
 use engine_sys::Flavour;
 
 use crate::stand_ins::{Rig, flavours};
-use crate::support::{Answer, SmallDisk, Workplace, has_onnxruntime, interrupt, small, wait_for};
+use crate::support::{
+    Answer, SIMULATED, SmallDisk, Workplace, has_onnxruntime, interrupt, small, wait_for,
+};
 
 const MODEL: &str = "pkg/checkpoint/model_best.onnx";
 
@@ -194,7 +196,7 @@ fn places_that_take_no_engine() {
     let rig = Rig::new(&work, flavour);
     fs::create_dir(work.path("folder.engine")).unwrap();
     rig.convert("folder.engine", &[]).assert_refused(&["folder.engine is a folder"]);
-    rig.convert("none/m.engine", &[]).assert_refused(&["none/.m.engine.lock", "No such file"]);
+    rig.convert("none/m.engine", &[]).assert_refused(&["/none: there is no such folder"]);
     rig.convert("m.onnx", &[]).assert_usage(&["m.onnx", ".engine, .plan or .trt"]);
     rig.convert("m.engine", &["--log", "none/log"]).assert_refused(&["the log none/log"]);
     for batch in ["0", "4:2:8", "1:2", "-1", "1:4:2000", "x"] {
@@ -271,6 +273,97 @@ fn ctrl_c_before_the_build_leaves_nothing() {
             fs::remove_dir_all(work.path(folder)).unwrap();
         }
     }
+}
+
+#[test]
+fn what_a_killed_conversion_left_is_tidied_up() {
+    let work = Workplace::new();
+    let Some(&flavour) = flavours().first() else { return };
+    let rig = Rig::new(&work, flavour);
+    for left in [".m.engine.lock", ".m.engine.Ab1.part", ".m.engine.json.Cd2.part"] {
+        work.write(left, "left");
+    }
+    work.write(".other.engine.Ef3.part", "of somebody else");
+    rig.convert("m.engine", &[]).assert_ok();
+    let now = [".other.engine.Ef3.part", "m.engine", "m.engine.json", "m.engine.log", "pkg"];
+    assert_eq!(work.names("."), now);
+}
+
+#[test]
+fn nothing_that_is_read_is_overwritten() {
+    let work = Workplace::new();
+    let Some(&flavour) = flavours().first() else { return };
+    let rig = Rig::new(&work, flavour);
+    let network = fs::read(work.path(MODEL)).unwrap();
+    std::os::unix::fs::symlink(MODEL, work.path("link.engine")).unwrap();
+    work.write("net.engine", &network);
+    let info = "pkg/package_info.json";
+    let before = fs::read(work.path(info)).unwrap();
+    rig.convert("link.engine", &[]).assert_refused(&["-o is link.engine", "the network itself"]);
+    rig.run(&["convert-engine", "net.engine"]).assert_refused(&["-o is net.engine", "the network"]);
+    rig.run(&["convert-engine", "net.engine", "-o", "other.engine"])
+        .assert_refused(&["net.engine: is an engine already"]);
+    for (option, file, part) in [
+        ("--log", MODEL, "the network itself"),
+        ("--timing-cache", MODEL, "the network itself"),
+        ("--log", info, "belongs to the package"),
+        ("--timing-cache", "pkg/aud_ave.npy", "belongs to the package"),
+        ("--log", "m.engine", "--log and -o are one file"),
+        ("--log", "./m.engine.json", "--log and the record beside -o are one file"),
+        ("--timing-cache", "m.engine", "--timing-cache and -o are one file"),
+        ("--timing-cache", "m.engine.log", "--timing-cache and --log are one file"),
+    ] {
+        rig.convert("m.engine", &[option, file]).assert_refused(&[option, part]);
+    }
+    assert_eq!(fs::read(work.path(MODEL)).unwrap(), network);
+    assert_eq!(fs::read(work.path("net.engine")).unwrap(), network);
+    assert_eq!(fs::read(work.path(info)).unwrap(), before);
+    assert_eq!(work.names("."), ["link.engine", "net.engine", "pkg"]);
+
+    let render = |output: &str, args: &[&str]| {
+        work.run(&[&["render", "pkg", "-o", output], &SIMULATED[..], args].concat())
+    };
+    render("raw:pkg/aud_ave.npy", &[]).assert_refused(&["-o is", "belongs to the package"]);
+    render("pkg/full_body_video.mp4", &[]).assert_refused(&["belongs to the package"]);
+    render("out", &["--contact-sheet", "pkg/full_body_img/0.png"])
+        .assert_refused(&["--contact-sheet is", "belongs to the package"]);
+    let bench = ["bench", "--package", "pkg", "--json", "a.json", "--csv", "./a.json"];
+    work.run(&[&bench[..], &SIMULATED].concat()).assert_refused(&["--csv and --json are one file"]);
+    assert_eq!(work.names("."), ["link.engine", "net.engine", "pkg"]);
+}
+
+#[test]
+fn a_library_that_is_cut_short_is_named() {
+    let Some(rtx) = rtx() else { return };
+    let work = Workplace::new();
+    let library = Flavour::Rtx.runtime_library();
+    let whole = fs::read(rtx.join(library)).unwrap();
+    fs::create_dir(work.path("cut")).unwrap();
+    work.write(&format!("cut/{library}"), &whole[..whole.len() / 3]);
+    let parser = Flavour::Rtx.parser_library();
+    let beside = rtx.canonicalize().unwrap().join(parser);
+    std::os::unix::fs::symlink(beside, work.path(&format!("cut/{parser}"))).unwrap();
+    convert(&work, &work.path("cut"), MODEL, &[]).assert_refused(&[
+        library,
+        "is cut short",
+        "bytes",
+    ]);
+    let doctor = work.run(&["doctor", "--tensorrt-lib", "cut"]).assert_ok();
+    assert!(doctor.text().contains("is cut short"), "{}", doctor.text());
+}
+
+#[test]
+fn a_package_with_an_odd_name_can_be_converted() {
+    use std::os::unix::ffi::OsStrExt;
+    let work = Workplace::new();
+    let Some(&flavour) = flavours().first() else { return };
+    let odd = work.path("x").with_file_name(std::ffi::OsStr::from_bytes(b"p\xffg"));
+    fs::rename(work.path("pkg"), &odd).unwrap();
+    let rig = Rig::new(&work, flavour);
+    let mut command = rig.command(&["convert-engine", "-o", "m.engine"]);
+    let output = command.arg(&odd).output().unwrap();
+    Answer::of(&["convert-engine"], output).assert_ok();
+    assert!(record(&work, "m.engine")["model"].as_str().unwrap().contains("p\u{fffd}g"));
 }
 
 #[test]

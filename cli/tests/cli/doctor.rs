@@ -1,5 +1,7 @@
 //! `doctor` on this machine.
 
+use std::process::Command;
+
 use engine_sys::Flavour;
 
 use crate::support::{Answer, Workplace, has_onnxruntime};
@@ -38,9 +40,42 @@ fn a_folder_that_is_none_is_missed() {
     for flavour in Flavour::ALL {
         let said = line(&answer, flavour.title());
         let start = format!("missing {} not usable: ", flavour.title());
-        assert!(said.starts_with(&start) && said.contains("/none: no such folder; "), "{said}");
+        assert!(said.starts_with(&start) && said.contains("/none: no such folder ("), "{said}");
         let how = "this program was built without it: run scripts/setup";
         let built = cfg!(feature = "tensorrt") && flavour.headers().is_some();
         assert_eq!(said.contains(how), !built, "{said}");
     }
+}
+
+#[test]
+fn a_driver_that_is_none_is_no_end() {
+    let work = Workplace::empty();
+    // A library like any other, under the driver's name.
+    let output = Command::new("sh")
+        .args(["-c", "echo 'int x;' | cc -shared -x c - -o libcuda.so.1"])
+        .current_dir(work.path("."))
+        .output();
+    if !output.is_ok_and(|output| output.status.success()) {
+        eprintln!("SKIPPED: no C compiler to make a library with");
+        return;
+    }
+    let output = work.command(&["doctor"]).env("LD_LIBRARY_PATH", work.path(".")).output().unwrap();
+    let answer = Answer::of(&["doctor"], output).assert_ok();
+    if cfg!(feature = "cuda") {
+        assert!(answer.text().contains("has no function cuInit"), "{}", answer.text());
+    }
+}
+
+#[test]
+fn onnx_runtime_leaves_no_trace_of_the_user() {
+    if !has_onnxruntime() {
+        return;
+    }
+    let work = Workplace::new();
+    let args = ["render", "pkg", "-o", "null", "--backend", "onnxruntime"];
+    let mut command = work.command(&args);
+    command.env("XDG_CACHE_HOME", work.path("cache")).env("HOME", work.path("home"));
+    Answer::of(&args, command.env_remove("ORT_DISABLE_TELEMETRY").output().unwrap()).assert_ok();
+    assert_eq!(work.names("cache"), [""; 0]);
+    assert_eq!(work.names("home"), [""; 0]);
 }

@@ -7,7 +7,7 @@ use engine::sample::{NetworkKind, SampleOptions};
 use engine_sys::Flavour;
 
 use crate::stand_ins::{Rig, flavours};
-use crate::support::{FRAMES, Workplace, features, frame_names, has_onnxruntime, small};
+use crate::support::{Answer, FRAMES, Workplace, features, frame_names, has_onnxruntime, small};
 
 /// All files of a folder, with their bytes.
 fn frames(work: &Workplace, folder: &str) -> Vec<(String, Vec<u8>)> {
@@ -208,7 +208,7 @@ fn an_engine_is_compared_with_its_network_once() {
         rig.convert("m.engine", &[]).assert_ok();
         fs::rename(work.path("pkg/checkpoint"), work.path("away")).unwrap();
         let text = said();
-        assert!(text.contains("verified    not against the network"), "{text}");
+        assert!(text.contains("warning: the engine was not compared with its network"), "{text}");
         assert!(text.contains("there is no such model now"), "{text}");
         fs::rename(work.path("away"), work.path("pkg/checkpoint")).unwrap();
         fs::remove_file(work.path("m.engine.json")).unwrap();
@@ -236,6 +236,45 @@ fn an_engine_that_predicts_something_else_is_refused() {
         assert_eq!(work.names("out"), [""; 0]);
         rig.render("out", &[&engine[..], &["--unverified"]].concat()).assert_ok();
         fs::remove_dir_all(work.path("out")).unwrap();
+    }
+}
+
+#[test]
+fn auto_does_not_use_an_engine_that_predicts_something_else() {
+    if !has_onnxruntime() {
+        return;
+    }
+    let work = Workplace::with(&SampleOptions { side: 160, network: NetworkKind::Unet, ..small() });
+    work.run(&["render", "pkg", "-o", "expected", "--backend", "onnxruntime"]).assert_ok();
+    for flavour in flavours() {
+        let rig = Rig::new(&work, flavour);
+        for _ in 0..2 {
+            let answer = rig.run(&["render", "pkg", "-o", "out"]).assert_ok();
+            for part in ["warning: the engine ", "is too far from the network", "on the CPU"] {
+                assert!(answer.stderr.contains(part), "no {part:?} in {}", answer.stderr);
+            }
+            assert!(frames(&work, "out") == frames(&work, "expected"));
+            fs::remove_dir_all(work.path("out")).unwrap();
+        }
+    }
+}
+
+#[test]
+fn an_engine_that_has_no_place_to_be_kept() {
+    let work = Workplace::new();
+    work.write("file", "");
+    for flavour in flavours() {
+        let rig = Rig::new(&work, flavour);
+        let args = ["render", "pkg", "-o", "out", "--backend", "tensorrt"];
+        let run =
+            |command: &mut std::process::Command| Answer::of(&args, command.output().unwrap());
+        run(rig.command(&args).env("XDG_CACHE_HOME", work.path("file"))).assert_refused(&[
+            "cannot be kept in",
+            "/file/",
+            "XDG_CACHE_HOME",
+        ]);
+        run(rig.command(&args).env_remove("XDG_CACHE_HOME").env_remove("HOME"))
+            .assert_refused(&["cannot be kept, since neither HOME nor XDG_CACHE_HOME is set"]);
     }
 }
 

@@ -265,7 +265,7 @@ fn settings_that_no_video_has() {
         return;
     }
     render(&work, "out.mp4", &["--crf", "99"]).assert_refused(&["libx264", "0 to 51"]);
-    render(&work, "none/out.mp4", &[]).assert_refused(&["none/", "No such file"]);
+    render(&work, "none/out.mp4", &[]).assert_refused(&["/none: there is no such folder"]);
     fs::create_dir(work.path("folder.mp4")).unwrap();
     render(&work, "folder.mp4", &[]).assert_refused(&["folder.mp4 is a folder"]);
     work.write("taken.mp4.segments", "a file");

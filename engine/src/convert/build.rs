@@ -55,6 +55,7 @@ pub fn build(
     let output = lock.output();
     let mut engine = WholeFile::create(output)?;
     let mut beside = WholeFile::create(&EngineRecord::path(output))?;
+    let cache_file = timing_cache.map(WholeFile::create).transpose()?;
     let request = BuildOptions {
         profile: profile(network.spec(), options),
         workspace: options.workspace.map(|bytes| usize::try_from(bytes).unwrap_or(usize::MAX)),
@@ -90,8 +91,9 @@ pub fn build(
     beside.fill(&record.to_json()?)?;
     engine.commit()?;
     beside.commit()?;
-    if let (Some(path), Some(cache)) = (timing_cache, &built.timing_cache) {
-        WholeFile::replace(path, cache)?;
+    if let (Some(mut file), Some(cache)) = (cache_file, &built.timing_cache) {
+        file.fill(cache)?;
+        file.commit()?;
     }
     Ok(record)
 }

@@ -1,5 +1,6 @@
 //! Why there is no engine.
 
+use std::fmt;
 use std::io;
 use std::path::PathBuf;
 
@@ -124,13 +125,13 @@ pub enum ConvertError {
     /// The conversion changed what the network predicts.
     #[error(
         "{what} is too far from the network {}: {worst_db:.1} dB in frame {frame}, bytes differ by \
-         up to {largest}; expected at least {QUALITY_FLOOR_DB} dB; --precision fp32 stays closer, \
-         --force takes it as it is",
-        network.display()
+         up to {largest}; expected at least {QUALITY_FLOOR_DB} dB; {}",
+        network.display(),
+        what.remedy()
     )]
     Quality {
-        /// The converted graph, or the engine on a GPU.
-        what: String,
+        /// What is too far.
+        what: Compared,
         /// The network it is compared with.
         network: PathBuf,
         /// The lowest signal-to-noise ratio of a frame, in dB.
@@ -140,6 +141,41 @@ pub enum ConvertError {
         /// The largest difference of two bytes.
         largest: u8,
     },
+}
+
+/// What is compared with a network.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Compared {
+    /// The converted graph.
+    Graph,
+    /// An engine.
+    Engine {
+        /// Its file.
+        path: PathBuf,
+        /// The GPU's name.
+        gpu: String,
+    },
+}
+
+impl Compared {
+    const fn remedy(&self) -> &'static str {
+        match self {
+            Self::Graph => "--precision fp32 stays closer, --force makes the engine all the same",
+            Self::Engine { .. } => {
+                "convert it again, with fp32 or another TensorRT, or run it all the same with \
+                 --unverified"
+            }
+        }
+    }
+}
+
+impl fmt::Display for Compared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Graph => f.write_str("the converted graph"),
+            Self::Engine { path, gpu } => write!(f, "the engine {} on {gpu}", path.display()),
+        }
+    }
 }
 
 impl From<LockError> for ConvertError {

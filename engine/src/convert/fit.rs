@@ -6,6 +6,7 @@ use std::path::Path;
 use engine_sys::{Flavour, Version};
 
 use super::{EngineRecord, Gpu};
+use crate::file::shell_quoted;
 use crate::onnx::precision::Precision;
 
 /// What an engine has to fit.
@@ -106,8 +107,8 @@ impl EngineRecord {
         let options = &self.options;
         let mut command = format!(
             "engine-cli convert-engine {} -o {} --flavour {flavour} --batch {}",
-            quoted(&self.model),
-            quoted(engine),
+            shell_quoted(&self.model),
+            shell_quoted(engine),
             options.batch
         );
         if options.precision != Precision::default() {
@@ -123,16 +124,6 @@ impl EngineRecord {
             command.push_str(" --hardware-compatible");
         }
         command
-    }
-}
-
-/// A path as a shell takes it.
-fn quoted(path: &Path) -> String {
-    let text = path.display().to_string();
-    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+,=:@%".contains(c);
-    match !text.is_empty() && text.chars().all(plain) {
-        true => text,
-        false => format!("'{}'", text.replace('\'', r"'\''")),
     }
 }
 

@@ -22,7 +22,7 @@ mod record;
 mod verify;
 
 pub use build::{Tools, build};
-pub use error::ConvertError;
+pub use error::{Compared, ConvertError};
 pub use fit::{Difference, Surroundings};
 pub use log_file::LogFile;
 pub use network::{GraphChanges, Network};

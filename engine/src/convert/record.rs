@@ -24,6 +24,7 @@ pub struct EngineRecord {
     /// The engine.
     pub engine: FileHash,
     /// Where the network was, absolute.
+    #[serde(serialize_with = "readable")]
     pub model: PathBuf,
     /// The network's file.
     pub model_hash: FileHash,
@@ -69,6 +70,7 @@ pub struct Comparison {
     /// What ran the second form: a GPU's name, or ONNX Runtime.
     pub ran_on: String,
     /// The package whose frames were predicted.
+    #[serde(serialize_with = "readable")]
     pub package: PathBuf,
     /// How far apart they are.
     #[serde(flatten)]
@@ -78,6 +80,9 @@ pub struct Comparison {
 impl EngineRecord {
     /// The form that this program writes and reads.
     pub const FORMAT: u32 = 1;
+
+    /// More bytes than a record can have.
+    const LARGEST: u64 = 1 << 20;
 
     /// Where the record of the engine at `engine` is.
     pub fn path(engine: &Path) -> PathBuf {
@@ -92,7 +97,7 @@ impl EngineRecord {
     /// When there is one that cannot be read.
     pub fn load(engine: &Path) -> Result<Option<Self>, ConvertError> {
         let path = Self::path(engine);
-        let text = match regular::read(&path) {
+        let text = match regular::read_at_most(&path, Self::LARGEST) {
             Ok(text) => text,
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
             Err(source) => return Err(ConvertError::Read { path, source }),
@@ -123,6 +128,11 @@ impl EngineRecord {
     pub fn verified_on(&self, gpu: &str) -> Option<&Comparison> {
         self.verified_engine.iter().find(|comparison| comparison.ran_on == gpu)
     }
+}
+
+/// Names that are no UTF-8 are for reading only: nothing is found under them again.
+fn readable<S: Serializer>(path: &Path, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&path.to_string_lossy())
 }
 
 /// Values that are text in the file.

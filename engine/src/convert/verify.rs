@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::{Comparison, ConvertError, EngineRecord, Network};
+use super::{Compared, Comparison, ConvertError, EngineRecord, Network};
 use crate::backend::{Backend, OnnxRuntime, OnnxRuntimeOptions};
 use crate::batch::Assembler;
 use crate::dataset::{FrameStore, Inputs, Package, StoreMode, StoreOptions};
@@ -100,17 +100,17 @@ pub fn verify_engine(
 
 impl Comparison {
     /// Refuses what is too far from the network: where a frame is below [`QUALITY_FLOOR_DB`]. `what`
-    /// names what was compared.
+    /// is what was compared.
     ///
     /// # Errors
     /// [`ConvertError::Quality`].
-    pub fn check(&self, what: &str, network: &Path) -> Result<(), ConvertError> {
+    pub fn check(&self, what: Compared, network: &Path) -> Result<(), ConvertError> {
         let quality = &self.quality;
         if quality.worst_psnr_db >= QUALITY_FLOOR_DB {
             return Ok(());
         }
         Err(ConvertError::Quality {
-            what: what.to_owned(),
+            what,
             network: network.to_owned(),
             worst_db: quality.worst_psnr_db,
             frame: quality.worst_frame,

@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 use std::thread::sleep;
 use std::time::Duration;
 
+use super::{WholeFile, resolved};
+
 /// How often somebody who waits looks whether the lock is free or the wait was cancelled.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 
@@ -23,8 +25,16 @@ pub enum LockError {
         /// The process that has the lock, as far as it said so.
         owner: String,
     },
+    /// There is no such folder.
+    #[error("{}: there is no such folder to write {} into", folder.display(), output.display())]
+    NoFolder {
+        /// The folder.
+        folder: PathBuf,
+        /// The output.
+        output: PathBuf,
+    },
     /// The file of the lock cannot be made or locked.
-    #[error("cannot lock {}, which keeps two writers of one file apart", path.display())]
+    #[error("cannot write beside {}, where a lock keeps two writers of one file apart", path.display())]
     File {
         /// The lock's file, hidden beside the output.
         path: PathBuf,
@@ -51,7 +61,13 @@ impl Lock {
     /// # Errors
     /// [`LockError::Busy`] when somebody has it, and when the folder takes no files.
     pub fn take(output: &Path) -> Result<Self, LockError> {
-        let path = path_of(output);
+        let target = resolved(output);
+        let folder = target.parent().unwrap_or(Path::new("/"));
+        if !folder.is_dir() {
+            let (folder, output) = (folder.to_owned(), output.to_owned());
+            return Err(LockError::NoFolder { folder, output });
+        }
+        let path = path_of(&target);
         let failed = |source| LockError::File { path: path.clone(), source };
         loop {
             let mut file = File::options()
@@ -79,6 +95,8 @@ impl Lock {
                     .set_len(0)
                     .and_then(|()| file.rewind())
                     .and_then(|()| write!(file, "{}", std::process::id()));
+                // Whoever had it before may have been killed.
+                WholeFile::remove_leftovers(&target);
                 return Ok(Self { file, path, output: output.to_owned() });
             }
         }

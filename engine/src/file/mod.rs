@@ -4,10 +4,14 @@
 mod cache_folder;
 mod hash;
 mod lock;
+mod quoted;
 pub(crate) mod regular;
+mod same;
 mod whole;
 
 pub use cache_folder::cache_folder;
 pub use hash::FileHash;
 pub use lock::{Lock, LockError};
+pub use quoted::shell_quoted;
+pub use same::{resolved, same_file};
 pub use whole::{FileError, WholeFile};

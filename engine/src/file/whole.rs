@@ -1,19 +1,22 @@
 //! Files that appear when they are complete.
 
 use std::ffi::OsString;
-use std::fs::Permissions;
+use std::fs::{self, Permissions};
 use std::io::{self, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use tempfile::NamedTempFile;
 
+/// The end of a file's name until it is complete.
+const SUFFIX: &str = ".part";
+
 /// Why a file could not be begun or put in place.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum FileError {
     /// A device, a pipe or a dangling link is where the file should be.
-    #[error("{} is no regular file: expected the path of a file to write", path.display())]
+    #[error("{} is no regular file, or a link to nothing: expected the path of a file to write", path.display())]
     NotRegular {
         /// The file that was asked for.
         path: PathBuf,
@@ -84,7 +87,7 @@ impl WholeFile {
         prefix.push(".");
         let partial = tempfile::Builder::new()
             .prefix(&prefix)
-            .suffix(".part")
+            .suffix(SUFFIX)
             // As any other new file: the umask takes away what it takes away.
             .permissions(Permissions::from_mode(0o666))
             .tempfile_in(folder)
@@ -109,6 +112,21 @@ impl WholeFile {
     pub fn fill(&mut self, bytes: &[u8]) -> Result<(), FileError> {
         let written = self.write_all(bytes).and_then(|()| self.partial.as_file().sync_all());
         written.map_err(|source| FileError::Write { path: self.path.clone(), source })
+    }
+
+    /// Removes what writers of `path`, and of files whose names continue its name, left half-written
+    /// when they were killed. Only for who knows that there are no such writers now.
+    pub(crate) fn remove_leftovers(path: &Path) {
+        let (Some(folder), Some(name)) = (path.parent(), path.file_name()) else { return };
+        let prefix = format!(".{}.", name.to_string_lossy());
+        for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+            let name = entry.file_name();
+            let name = name.to_string_lossy();
+            if name.starts_with(&prefix) && name.ends_with(SUFFIX) {
+                // One that cannot be removed harms nobody.
+                _ = fs::remove_file(entry.path());
+            }
+        }
     }
 
     /// Where it lies until then, for a program that writes it.
@@ -146,8 +164,6 @@ impl Write for WholeFile {
 
 #[cfg(test)]
 mod tests {
-    use std::fs;
-
     use super::*;
 
     fn names(folder: &Path) -> Vec<String> {
@@ -172,6 +188,19 @@ mod tests {
         drop(dropped);
         assert_eq!(fs::read(&path).unwrap(), b"newer");
         assert_eq!(names(folder.path()), ["file"]);
+    }
+
+    #[test]
+    fn what_killed_writers_left_can_be_removed() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        for name in [".a.x1.part", ".a.json.x2.part", ".ab.x3.part", ".a.lock", "a", "a.part"] {
+            fs::write(path(name), "").unwrap();
+        }
+        WholeFile::remove_leftovers(&path("a"));
+        let mut left = names(folder.path());
+        left.sort();
+        assert_eq!(left, [".a.lock", ".ab.x3.part", "a", "a.part"]);
     }
 
     #[test]

@@ -49,6 +49,22 @@ pub enum SelectError {
         /// Why not, for each flavour that was tried.
         reasons: Vec<String>,
     },
+    /// There is no place for an engine that is to be made and kept.
+    #[cfg(feature = "tensorrt")]
+    #[error(
+        "an engine has to be made of the network, and cannot be kept{}; XDG_CACHE_HOME names another \
+         folder, or make it with `engine-cli convert-engine` and name it with --model",
+        folder.as_deref().map_or_else(
+            || ", since neither HOME nor XDG_CACHE_HOME is set".to_owned(),
+            |folder| format!(" in {}", folder.display())
+        )
+    )]
+    Cache {
+        /// The folder that was to be made.
+        folder: Option<PathBuf>,
+        /// What the system said.
+        source: Option<std::io::Error>,
+    },
     /// The engine brings code of its own, and nobody said that it may.
     #[cfg(feature = "tensorrt")]
     #[error(
@@ -80,6 +96,15 @@ pub enum SelectError {
 }
 
 impl SelectError {
+    /// Whether an engine is too far from its network.
+    pub fn is_too_far(&self) -> bool {
+        #[cfg(feature = "tensorrt")]
+        if let Self::Convert(crate::convert::ConvertError::Quality { .. }) = self {
+            return true;
+        }
+        false
+    }
+
     /// Whether somebody asked to stop.
     pub fn is_cancelled(&self) -> bool {
         #[cfg(feature = "tensorrt")]

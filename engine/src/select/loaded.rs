@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use super::{BackendOptions, SelectError, Watch, chain};
 use crate::backend::{Backend, Provider};
 use crate::batch::Assembler;
-use crate::convert::{ConvertError, EngineRecord, Reference, verify_engine};
+use crate::convert::{Compared, ConvertError, EngineRecord, Reference, verify_engine};
 use crate::dataset::FrameStore;
 
 /// An engine that was loaded, and what is known about it.
@@ -46,16 +46,17 @@ impl LoadedEngine {
         if !options.tensorrt.verify {
             return Ok(());
         }
-        let unverified =
-            |why: &str| (watch.say)(&format!("verified    not against the network: {why}"));
+        let unverified = |why: &str| {
+            (watch.say)(&format!("warning: the engine was not compared with its network: {why}"));
+        };
         let Some(mut record) = self.record else {
             unverified("no record beside the engine says what it was made from");
             return Ok(());
         };
         let gpu = backend.provider().to_owned();
-        let what = format!("the engine {} on {gpu}", self.path.display());
+        let what = Compared::Engine { path: self.path.clone(), gpu: gpu.clone() };
         if let Some(known) = record.verified_on(&gpu) {
-            return Ok(known.check(&what, &record.model)?);
+            return Ok(known.check(what, &record.model)?);
         }
         (watch.say)("verifying   the engine against its network, once on this GPU");
         let onnxruntime = match options.onnxruntime(Provider::Cpu) {
@@ -81,6 +82,6 @@ impl LoadedEngine {
             // It is compared again next time.
             (watch.say)(&format!("warning: {}", chain(&error)));
         }
-        Ok(comparison.check(&what, &record.model)?)
+        Ok(comparison.check(what, &record.model)?)
     }
 }

@@ -115,32 +115,63 @@ fn best(model: &Path, options: &BackendOptions, watch: &Watch<'_>) -> Result<Ope
         // Whoever names a provider means ONNX Runtime.
         return Ok(silent(onnxruntime(model, options.provider(), options)?));
     }
-    let on_cpu = |mut remarks: Vec<String>, why: String| {
-        let backend = Box::new(onnxruntime(model, Provider::Cpu, options)?);
-        remarks.push(format!("backend     onnxruntime on the CPU: {why}"));
-        Ok(Opened { backend, remarks, engine: None })
-    };
     let gpu = match tensorrt::gpu(options.device) {
         Ok(gpu) => gpu,
-        Err(why) => return on_cpu(Vec::new(), why),
+        Err(why) => return on_cpu(model, options, Vec::new(), &why),
     };
-    let mut remarks = Vec::new();
     match tensorrt::open(model, options, watch) {
-        Ok(opened) => return Ok(opened),
-        Err(error) if error.is_cancelled() => return Err(error),
-        Err(error) => remarks.push(format!("backend     not tensorrt: {}", chain(&error))),
+        Ok(opened) => Ok(opened),
+        Err(error) if error.is_cancelled() => Err(error),
+        Err(error) => {
+            let remarks = vec![format!("backend     not tensorrt: {}", chain(&error))];
+            onnxruntime_anywhere(model, options, &gpu, remarks)
+        }
     }
+}
+
+/// What [`BackendChoice::Auto`] takes where TensorRT is not to be had, or not to be used.
+///
+/// # Errors
+/// When ONNX Runtime cannot run `model` on the processor either.
+pub fn open_without_tensorrt(
+    model: &Path,
+    options: &BackendOptions,
+) -> Result<Opened, SelectError> {
+    match tensorrt::gpu(options.device) {
+        Ok(gpu) => onnxruntime_anywhere(model, options, &gpu, Vec::new()),
+        Err(why) => on_cpu(model, options, Vec::new(), &why),
+    }
+}
+
+/// ONNX Runtime on `gpu`, else on the processor.
+fn onnxruntime_anywhere(
+    model: &Path,
+    options: &BackendOptions,
+    gpu: &str,
+    mut remarks: Vec<String>,
+) -> Result<Opened, SelectError> {
     let cuda = Provider::Cuda { device: options.cuda_device() };
     match onnxruntime(model, cuda, options) {
         Ok(backend) => {
             remarks.push(format!("backend     onnxruntime on {gpu}"));
-            return Ok(Opened { backend: Box::new(backend), remarks, engine: None });
+            Ok(Opened { backend: Box::new(backend), remarks, engine: None })
         }
         Err(error) => {
             remarks.push(format!("backend     not onnxruntime on {gpu}: {}", chain(&error)));
+            on_cpu(model, options, remarks, &format!("nothing runs this network on {gpu}"))
         }
     }
-    on_cpu(remarks, format!("nothing runs this network on {gpu}"))
+}
+
+fn on_cpu(
+    model: &Path,
+    options: &BackendOptions,
+    mut remarks: Vec<String>,
+    why: &str,
+) -> Result<Opened, SelectError> {
+    let backend = Box::new(onnxruntime(model, Provider::Cpu, options)?);
+    remarks.push(format!("backend     onnxruntime on the CPU: {why}"));
+    Ok(Opened { backend, remarks, engine: None })
 }
 
 /// What the ONNX file at `model` declares.

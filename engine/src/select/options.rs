@@ -1,10 +1,10 @@
 //! What can be asked for.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use engine_sys::Flavour;
 
-use super::SelectError;
+use super::{SelectError, is_engine};
 use crate::backend::{OnnxRuntimeOptions, Provider, find_onnxruntime};
 use crate::file::cache_folder;
 use crate::onnx::precision::Precision;
@@ -107,6 +107,11 @@ impl Default for TensorRtSettings {
 }
 
 impl BackendOptions {
+    /// Whether something else may run `model` where TensorRT's engine of it is not to be used.
+    pub fn may_choose(&self, model: &Path) -> bool {
+        self.backend == BackendChoice::Auto && !is_engine(model)
+    }
+
     /// The provider that was named, else the processor.
     pub(super) fn provider(&self) -> Provider {
         match self.provider {

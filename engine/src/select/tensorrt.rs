@@ -63,11 +63,12 @@ impl Shop<'_> {
     }
 
     /// The library of `flavour`, or why there is none.
-    fn install(&self, flavour: Flavour) -> Result<Installed, String> {
+    fn install(&self, flavour: Flavour) -> Result<Installed, Reason> {
         let folder = self.options.tensorrt.library_folder.as_deref();
-        let found = search::find(flavour, folder).map_err(|error| error.brief())?;
+        let found =
+            search::find(flavour, folder).map_err(|error| Reason::Missing(error.brief()))?;
         let library = Library::open(flavour, &found.runtime, Arc::clone(&self.watch.log))
-            .map_err(|error| chain(&error))?;
+            .map_err(|error| Reason::Tried(chain(&error)))?;
         let gpu = Gpu::from(self.context.device());
         let there = Surroundings { flavour, library: library.version(), gpu };
         Ok(Installed { found, library, there })
@@ -80,24 +81,25 @@ impl Shop<'_> {
         let mut remarks = Vec::new();
         let mut record = EngineRecord::load(path)?;
         if record.as_ref().is_some_and(|record| record.engine != FileHash::of(&plan)) {
-            let stale = EngineRecord::path(path);
+            let about = record.take().map_or(0, |record| record.engine.bytes);
             remarks.push(format!(
-                "engine      {} is ignored, since it is about another engine",
-                stale.display()
+                "engine      {} is ignored: it is about an engine of {about} bytes, this one has {}{}",
+                EngineRecord::path(path).display(),
+                plan.len(),
+                if about > plan.len() as u64 { " and may be cut short" } else { "" }
             ));
-            record = None;
         }
         let brings_code = record.as_ref().is_some_and(|record| record.options.version_compatible);
         if brings_code && !self.options.tensorrt.host_code {
             return Err(SelectError::HostCode { engine: path.to_owned() });
         }
-        let mut reasons = Vec::new();
+        let mut reasons = Reasons::default();
         let mut misfit = None;
         for flavour in self.flavours() {
             let installed = match self.install(flavour) {
                 Ok(installed) => installed,
                 Err(reason) => {
-                    reasons.push(reason);
+                    reasons.add(reason);
                     continue;
                 }
             };
@@ -127,17 +129,16 @@ impl Shop<'_> {
                         source: error.map(|error| Box::new(error.into())),
                     });
                 }
-                _ => reasons.extend(error.map(|error| chain(&error))),
+                _ => error.into_iter().for_each(|error| reasons.add(Reason::Tried(chain(&error)))),
             }
         }
-        let nothing = SelectError::NoTensorRt { model: path.to_owned(), reasons };
-        Err(misfit.unwrap_or(nothing))
+        Err(misfit.unwrap_or_else(|| self.refused(path, remarks, reasons)))
     }
 
     /// An engine of the network in an ONNX file: the one that is kept, or a new one.
     fn network(&self, path: &Path) -> Result<Opened, SelectError> {
         let model = Original::read(path, self.options)?;
-        let mut reasons = Vec::new();
+        let mut reasons = Reasons::default();
         for flavour in self.flavours() {
             let opened = self
                 .install(flavour)
@@ -146,23 +147,29 @@ impl Shop<'_> {
             match opened {
                 Ok(opened) => return Ok(opened),
                 Err(Failure::Everywhere(error)) => return Err(error),
-                Err(Failure::Here(reason)) => reasons.push(reason),
+                Err(Failure::Here(reason)) => reasons.add(reason),
             }
         }
-        Err(SelectError::NoTensorRt { model: path.to_owned(), reasons })
+        Err(self.refused(path, Vec::new(), reasons))
+    }
+
+    /// What was found out on the way is said together with the refusal.
+    fn refused(&self, model: &Path, remarks: Vec<String>, reasons: Reasons) -> SelectError {
+        remarks.iter().for_each(|remark| (self.watch.say)(remark));
+        SelectError::NoTensorRt { model: model.to_owned(), reasons: reasons.list() }
     }
 
     fn kept_or_new(&self, model: &Original<'_>, installed: &Installed) -> Result<Opened, Failure> {
-        let folder = self.options.tensorrt.cache.as_deref().ok_or_else(|| {
-            Failure::Here("no cache folder for its engine: set HOME or XDG_CACHE_HOME".to_owned())
-        })?;
+        let no_cache = |folder: Option<&Path>, source| {
+            Failure::Everywhere(SelectError::Cache { folder: folder.map(Path::to_owned), source })
+        };
+        let folder = self.options.tensorrt.cache.as_deref();
+        let folder = folder.ok_or_else(|| no_cache(None, None))?;
         let path = cache::path(folder, &model.hash, &model.options, &installed.there);
-        if let Some(opened) = self.kept(&path, &model.hash, installed) {
-            return Ok(opened);
+        if let Kept::Loads(opened) = self.kept(&path, &model.hash, installed) {
+            return Ok(*opened);
         }
-        std::fs::create_dir_all(folder).map_err(|error| {
-            Failure::Here(format!("{}: cannot make this folder: {error}", folder.display()))
-        })?;
+        std::fs::create_dir_all(folder).map_err(|error| no_cache(Some(folder), Some(error)))?;
         let waiting = |owner: &str| {
             let line = format!("waiting     for process {owner}, which is making the same engine");
             (self.watch.say)(&line);
@@ -174,32 +181,30 @@ impl Shop<'_> {
             return Err(everywhere(ConvertError::Cancelled));
         }
         // Whoever had the lock may have made it.
-        if let Some(opened) = self.kept(&path, &model.hash, installed) {
-            return Ok(opened);
+        match self.kept(&path, &model.hash, installed) {
+            Kept::Loads(opened) => return Ok(*opened),
+            Kept::Nothing => {}
+            Kept::Unusable(why) => {
+                let line = format!("engine      {} is made again: {why}", path.display());
+                (self.watch.say)(&line);
+            }
         }
         let record = self.convert(&lock, model, installed)?;
-        let plan = regular::read(&path).map_err(|error| Failure::Here(error.to_string()))?;
+        let plan = regular::read(&path).map_err(|error| tried(&error))?;
         let (backend, remark) =
-            self.load(&path, &plan, installed).map_err(|error| Failure::Here(chain(&error)))?;
+            self.load(&path, &plan, installed).map_err(|error| tried(&error))?;
         let engine = Some(LoadedEngine { path, record: Some(record) });
         Ok(Opened { backend: Box::new(backend), remarks: vec![remark], engine })
     }
 
     /// The engine that is kept at `path`, if it is one of that network and loads.
-    fn kept(&self, path: &Path, hash: &FileHash, installed: &Installed) -> Option<Opened> {
-        let unusable = |why: String| {
-            let line = format!("engine      {} is made again: {why}", path.display());
-            (self.watch.say)(&line);
-        };
+    fn kept(&self, path: &Path, hash: &FileHash, installed: &Installed) -> Kept {
         if !path.exists() {
-            return None;
+            return Kept::Nothing;
         }
         let plan = match regular::read(path) {
             Ok(plan) => plan,
-            Err(error) => {
-                unusable(error.to_string());
-                return None;
-            }
+            Err(error) => return Kept::Unusable(error.to_string()),
         };
         let record = match EngineRecord::load(path) {
             Ok(Some(record))
@@ -208,25 +213,18 @@ impl Shop<'_> {
                 record
             }
             Ok(_) => {
-                unusable("its record is about another engine, or missing".to_owned());
-                return None;
+                return Kept::Unusable("its record is about another engine, or missing".to_owned());
             }
-            Err(error) => {
-                unusable(chain(&error));
-                return None;
-            }
+            Err(_) => return Kept::Unusable("its record cannot be read".to_owned()),
         };
         match self.load(path, &plan, installed) {
             Ok((backend, remark)) => {
                 let engine = Some(LoadedEngine { path: path.to_owned(), record: Some(record) });
                 let kept = format!("engine      {}, made before", path.display());
                 let remarks = vec![remark, kept];
-                Some(Opened { backend: Box::new(backend), remarks, engine })
+                Kept::Loads(Box::new(Opened { backend: Box::new(backend), remarks, engine }))
             }
-            Err(error) => {
-                unusable(chain(&error));
-                None
-            }
+            Err(error) => Kept::Unusable(chain(&error)),
         }
     }
 
@@ -242,15 +240,15 @@ impl Shop<'_> {
         let network = network.map_err(everywhere)?;
         let Installed { found, library, there } = installed;
         let parser = found.parser.clone().ok_or_else(|| {
-            Failure::Here(format!(
+            Failure::Here(Reason::Tried(format!(
                 "{}: cannot read ONNX files without {} beside it",
                 found.runtime.display(),
                 there.flavour.parser_library()
-            ))
+            )))
         })?;
         let log = Arc::new(LogFile::create(&LogFile::beside(lock.output())).map_err(everywhere)?);
         let library = Library::open(there.flavour, library.path(), log as Arc<dyn Log>)
-            .map_err(|error| Failure::Here(chain(&error)))?;
+            .map_err(|error| tried(&error))?;
         (self.watch.say)(&format!(
             "converting  {} to {}, batches {}, with {} {}; kept as {}",
             path.display(),
@@ -265,7 +263,7 @@ impl Shop<'_> {
         let record = convert::build(lock, &network, options, &tools, None, None, progress);
         let record = record.map_err(|error| match error {
             // Another flavour may take it.
-            ConvertError::Build { .. } => Failure::Here(chain(&error)),
+            ConvertError::Build { .. } => tried(&error),
             other => everywhere(other),
         })?;
         (self.watch.say)(&format!("converted   in {:.1} s", record.build_seconds));
@@ -327,12 +325,52 @@ impl<'a> Original<'a> {
     }
 }
 
+/// What became of an engine that may be kept.
+enum Kept {
+    Nothing,
+    Unusable(String),
+    Loads(Box<Opened>),
+}
+
+/// Why a flavour does not do.
+enum Reason {
+    /// It is not there.
+    Missing(String),
+    /// It is there, and failed.
+    Tried(String),
+}
+
+/// The reasons of several flavours.
+#[derive(Default)]
+struct Reasons {
+    missing: Vec<String>,
+    tried: Vec<String>,
+}
+
+impl Reasons {
+    fn add(&mut self, reason: Reason) {
+        match reason {
+            Reason::Missing(why) => self.missing.push(why),
+            Reason::Tried(why) => self.tried.push(why),
+        }
+    }
+
+    /// What is not there matters only where nothing is.
+    fn list(self) -> Vec<String> {
+        if self.tried.is_empty() { self.missing } else { self.tried }
+    }
+}
+
 /// Why there is no engine.
 enum Failure {
     /// With this flavour; another may do.
-    Here(String),
+    Here(Reason),
     /// With any.
     Everywhere(SelectError),
+}
+
+fn tried(error: &dyn std::error::Error) -> Failure {
+    Failure::Here(Reason::Tried(chain(error)))
 }
 
 fn everywhere(error: ConvertError) -> Failure {
