@@ -30,7 +30,7 @@ fn run(criterion: &mut Criterion) -> Result<(), Error> {
         criterion.bench_function(&format!("assembly/batch of 4, {inputs}"), |bencher| {
             bencher.iter(|| {
                 batch.clear();
-                for sample in stages.store.source(4, 4).into_iter().flatten().flatten() {
+                for sample in stages.store.source(0..4, 4).into_iter().flatten().flatten() {
                     stages.assembler.push(&mut batch, sample);
                 }
             });

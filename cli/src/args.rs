@@ -1,5 +1,10 @@
 //! The command line.
 
+mod audio;
+mod backend;
+mod convert;
+mod video;
+
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -7,7 +12,11 @@ use engine::composite::{CompositorChoice, Interpolation};
 use engine::dataset::{Inputs, StoreMode};
 use engine::pipeline::{MAX_BATCH, MAX_WORKERS, Mode};
 use engine::sink::{ImageFormat, SinkError, SinkTarget};
-use engine_sys::Flavour;
+
+pub(crate) use self::audio::AudioArgs;
+pub(crate) use self::backend::{BackendArgs, BackendChoice};
+pub(crate) use self::convert::ConvertArgs;
+pub(crate) use self::video::VideoArgs;
 
 /// Audio-driven talking-head video: an avatar package and a network in, composited frames out.
 #[derive(Parser)]
@@ -20,11 +29,14 @@ pub(crate) struct Cli {
 #[derive(Subcommand)]
 pub(crate) enum Command {
     /// Measure how fast frames are made, stage by stage.
-    #[command(after_help = BENCH_EXAMPLES)]
+    #[command(after_help = BENCH_EXAMPLES, allow_negative_numbers = true)]
     Bench(BenchArgs),
     /// Render an avatar package to image files or raw video.
-    #[command(after_help = RENDER_EXAMPLES)]
+    #[command(after_help = RENDER_EXAMPLES, allow_negative_numbers = true)]
     Render(RenderArgs),
+    /// Convert an ONNX network to an engine of TensorRT.
+    #[command(after_help = convert::EXAMPLES, allow_negative_numbers = true)]
+    ConvertEngine(ConvertArgs),
     /// Write a complete sample package with drawn frames and a network of the real architecture.
     Sample(SampleArgs),
     /// Say what a package or a model is, and what is wrong with it.
@@ -46,93 +58,13 @@ const RENDER_EXAMPLES: &str = "\
 Examples:
   engine-cli render avatar/ -o frames/
       One PNG for every row of the package's features.
-  engine-cli render avatar/ -o raw:- --features speech.npy | \\
-      ffmpeg -f rawvideo -pix_fmt bgr24 -s 1280x720 -r 25 -i - -i speech.wav out.mp4
-      Raw frames to ffmpeg.";
-
-/// Which network runs where.
-#[derive(Args)]
-pub(crate) struct BackendArgs {
-    /// The network, an ONNX file or an engine [default: the one in the package].
-    #[arg(long, value_name = "FILE")]
-    pub(crate) model: Option<PathBuf>,
-    /// What runs the network.
-    #[arg(long, value_enum, default_value_t = BackendChoice::Auto)]
-    pub(crate) backend: BackendChoice,
-    /// Time per frame of the simulated backend, in milliseconds.
-    #[arg(long, value_name = "MS", default_value_t = 8.18, value_parser = milliseconds)]
-    pub(crate) simulated_ms: f64,
-    /// The ONNX Runtime library [default: $ORT_DYLIB_PATH, else what scripts/setup installed].
-    #[arg(long, value_name = "FILE")]
-    pub(crate) ort_lib: Option<PathBuf>,
-    /// Where ONNX Runtime computes [default: on the processor; with --backend auto wherever it can].
-    #[arg(long, value_enum)]
-    pub(crate) provider: Option<ProviderChoice>,
-    /// The GPU, counted from 0.
-    #[arg(long, value_name = "N", default_value_t = 0, value_parser = clap::value_parser!(u8).range(0..=63))]
-    pub(crate) device: u8,
-    #[command(flatten)]
-    pub(crate) tensorrt: TensorRtArgs,
-    /// CPU threads that run the network [default: one a core; with --provider cuda 1].
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
-    pub(crate) threads: Option<u16>,
-}
-
-/// How TensorRT runs.
-#[derive(Args)]
-pub(crate) struct TensorRtArgs {
-    /// The folder with the TensorRT libraries [default: $TENSORRT_LIB_DIR, else the usual places].
-    #[arg(long, value_name = "DIR")]
-    pub(crate) tensorrt_lib: Option<PathBuf>,
-    /// Which TensorRT runs the engine. auto: the first that takes it.
-    #[arg(long, default_value = "auto", value_name = "auto|rtx|11|10")]
-    pub(crate) flavour: FlavourChoice,
-    /// Batches that are on the GPU at one time.
-    #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u8).range(1..=8))]
-    pub(crate) lanes: u8,
-    /// Launch the network kernel by kernel instead of as a CUDA graph.
-    #[arg(long)]
-    pub(crate) no_graphs: bool,
-}
-
-/// `--flavour`: `None` takes the first that is usable.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct FlavourChoice(pub(crate) Option<Flavour>);
-
-impl std::str::FromStr for FlavourChoice {
-    type Err = String;
-    fn from_str(text: &str) -> Result<Self, String> {
-        match text {
-            "auto" => Ok(Self(None)),
-            _ => text
-                .parse()
-                .map(|flavour| Self(Some(flavour)))
-                .map_err(|_| "expected auto, rtx, 11 or 10".to_owned()),
-        }
-    }
-}
-
-/// What runs the network.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum BackendChoice {
-    /// The best that is usable here: TensorRT, ONNX Runtime on a GPU, ONNX Runtime on the CPU.
-    Auto,
-    /// TensorRT on an NVIDIA GPU, which runs engines.
-    Tensorrt,
-    /// ONNX Runtime, on the CPU unless --provider says otherwise.
-    Onnxruntime,
-    /// A stand-in for an accelerator: fixed time per frame, fixed predictions, CPU left free.
-    Simulated,
-}
-
-/// Where ONNX Runtime computes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum ProviderChoice {
-    /// The processor.
-    Cpu,
-    /// An NVIDIA GPU; needs the library of the onnxruntime-gpu package.
-    Cuda,
-}
+  engine-cli render avatar/ -o out.mp4 --audio speech.wav --audio-encoder encoder.onnx
+      A video with sound. After Ctrl-C or a crash, the same with --resume continues it.
+  engine-cli render avatar/ -o out.mp4 --features speech.npy --audio speech.wav
+      The same from features that were made before.
+  engine-cli render avatar/ -o raw:- | \\
+      ffmpeg -f rawvideo -pix_fmt bgr24 -s 1280x720 -r 25 -i - out.avi
+      Raw frames to a program of your own.";
 
 /// How frames are read and made.
 #[derive(Args)]
@@ -165,18 +97,11 @@ pub(crate) struct BenchArgs {
         value_name = "N,...",
         value_delimiter = ',',
         default_value = "4",
-        value_parser = batch,
-        allow_negative_numbers = true
+        value_parser = batch
     )]
     pub(crate) batch: Vec<usize>,
     /// Compositing workers: a number, or auto for the smaller of batch and cores; a list makes a grid.
-    #[arg(
-        long,
-        value_name = "N,...",
-        value_delimiter = ',',
-        default_value = "auto",
-        allow_negative_numbers = true
-    )]
+    #[arg(long, value_name = "N,...", value_delimiter = ',', default_value = "auto")]
     pub(crate) workers: Vec<Workers>,
     /// The avatar package [default: a sample package, made in the cache folder on first use].
     #[arg(long, value_name = "DIR")]
@@ -188,7 +113,9 @@ pub(crate) struct BenchArgs {
     /// Feature rows [default: the package's]; they repeat where a run is longer.
     #[arg(long, value_name = "FILE.npy")]
     pub(crate) features: Option<PathBuf>,
-    /// Where the frames go: null, png:DIR, jpg:DIR, raw:FILE.
+    #[command(flatten)]
+    pub(crate) audio: AudioArgs,
+    /// Where the frames go: null, png:DIR, jpg:DIR, video:FILE, raw:FILE.
     #[arg(long, default_value = "null", value_name = "SINK")]
     pub(crate) sink: SinkTarget,
     /// Frames per run.
@@ -215,8 +142,9 @@ pub(crate) struct BenchArgs {
 pub(crate) struct RenderArgs {
     /// The avatar package.
     pub(crate) package: PathBuf,
-    /// Where the frames go: a folder (PNG files), or png:DIR, jpg:DIR, raw:FILE (- is stdout), null.
-    #[arg(short, long, value_name = "DIR|SINK", value_parser = output)]
+    /// Where the frames go: a video (.mp4, .mov, .mkv), a folder (PNG files), or png:DIR, jpg:DIR,
+    /// video:FILE, raw:FILE (- is stdout), null.
+    #[arg(short, long, value_name = "FILE.mp4|DIR|SINK", value_parser = output)]
     pub(crate) output: SinkTarget,
     #[command(flatten)]
     pub(crate) backend: BackendArgs,
@@ -225,21 +153,28 @@ pub(crate) struct RenderArgs {
     /// Feature rows, one a frame [default: the package's].
     #[arg(long, value_name = "FILE.npy")]
     pub(crate) features: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) audio: AudioArgs,
     /// Frames to render [default: as many as there are feature rows].
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) frames: Option<u64>,
     /// Frames per run of the network.
-    #[arg(long, value_name = "N", default_value = "4", value_parser = batch, allow_negative_numbers = true)]
+    #[arg(long, value_name = "N", default_value = "4", value_parser = batch)]
     pub(crate) batch: usize,
     /// Compositing workers: a number, or auto for the smaller of batch and cores.
-    #[arg(long, default_value = "auto", value_name = "N", allow_negative_numbers = true)]
+    #[arg(long, default_value = "auto", value_name = "N")]
     pub(crate) workers: Workers,
     /// Also write evenly spaced frames as one picture.
     #[arg(long, value_name = "FILE.png")]
     pub(crate) contact_sheet: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) video: VideoArgs,
     /// No progress bar and no summary.
     #[arg(short, long)]
     pub(crate) quiet: bool,
+    /// Say how far it is as JSON, one object a line, on stdout.
+    #[arg(long)]
+    pub(crate) json_progress: bool,
 }
 
 #[derive(Args)]
@@ -258,7 +193,8 @@ pub(crate) struct SampleArgs {
     /// Write the frames as image files instead of videos.
     #[arg(long, value_name = "png|jpg", value_parser = sample_images)]
     pub(crate) images: Option<ImageFormat>,
-    /// The network: the real architecture with seeded weights, or a tiny one of exact arithmetic.
+    /// The network: the real architecture with seeded weights, a tiny one of exact arithmetic, or one
+    /// that opens a drawn mouth with the sound.
     #[arg(long, value_enum, default_value_t = NetworkChoice::Unet)]
     pub(crate) network: NetworkChoice,
     /// Fix the network's batch dimension, as many exports do.
@@ -279,6 +215,8 @@ pub(crate) enum NetworkChoice {
     Unet,
     /// Exact arithmetic, for comparing bytes.
     Probe,
+    /// A drawn mouth that opens with the sound, for looking at.
+    Demo,
 }
 
 #[derive(Args)]
@@ -292,6 +230,10 @@ pub(crate) struct DoctorArgs {
     /// The ONNX Runtime library to look at.
     #[arg(long, value_name = "FILE")]
     pub(crate) ort_lib: Option<PathBuf>,
+    /// The folder with the TensorRT libraries to look at [default: $TENSORRT_LIB_DIR, else the usual
+    /// places].
+    #[arg(long, value_name = "DIR")]
+    pub(crate) tensorrt_lib: Option<PathBuf>,
 }
 
 /// `--workers`.
@@ -320,26 +262,19 @@ fn count(text: &str, max: usize) -> Result<usize, String> {
     in_range.ok_or_else(|| format!("expected 1 to {max}"))
 }
 
-/// A bare path is a folder of PNG files, unless it is named like a video.
+/// A bare path is a video if it is named like one, else a folder of PNG files.
 fn output(text: &str) -> Result<SinkTarget, String> {
     let extension = Path::new(text).extension().and_then(|extension| extension.to_str());
-    let is_video = matches!(extension, Some("avi" | "mkv" | "mov" | "mp4" | "webm"));
     match text.parse() {
-        Err(_) if !text.is_empty() && !text.contains(':') && is_video => Err(format!(
-            "frames are not encoded to video here; expected a folder for PNG files, or raw:- piped \
-             to ffmpeg as `engine-cli render --help` shows (png:{text} makes a folder of that name)"
-        )),
-        Err(_) if !text.is_empty() && !text.contains(':') => {
-            Ok(SinkTarget::Images { dir: text.into(), format: ImageFormat::Png })
-        }
+        Err(_) if !text.is_empty() && !text.contains(':') => match extension {
+            Some("mkv" | "mov" | "mp4") => Ok(SinkTarget::Video(text.into())),
+            Some(other @ ("avi" | "webm" | "gif" | "m4v" | "ts")) => Err(format!(
+                "videos are written as .mp4, .mov or .mkv, not .{other} (png:{text} makes a folder \
+                 of that name)"
+            )),
+            _ => Ok(SinkTarget::Images { dir: text.into(), format: ImageFormat::Png }),
+        },
         parsed => parsed.map_err(|error: SinkError| error.to_string()),
-    }
-}
-
-fn milliseconds(text: &str) -> Result<f64, String> {
-    match text.parse::<f64>() {
-        Ok(ms) if ms > 0.0 && ms <= 60_000.0 => Ok(ms),
-        _ => Err("expected milliseconds above 0, at most 60000".to_owned()),
     }
 }
 
@@ -405,7 +340,10 @@ mod tests {
         assert_eq!(output("a/b").map(|target| target.to_string()).unwrap(), "png:a/b");
         assert_eq!(output("raw:-").map(|target| target.to_string()).unwrap(), "raw:-");
         assert!(output("").is_err() && output("png:").is_err() && output("gif:a").is_err());
-        assert!(output("out.mp4").unwrap_err().contains("raw:-"));
+        assert_eq!(output("a/out.mp4"), Ok(SinkTarget::Video("a/out.mp4".into())));
+        assert_eq!(output("video:out.mkv"), Ok(SinkTarget::Video("out.mkv".into())));
+        assert!(output("out.avi").unwrap_err().contains(".mp4, .mov or .mkv"));
+        assert!(output("video:out").is_err());
         assert_eq!(output("png:out.mp4").map(|target| target.to_string()).unwrap(), "png:out.mp4");
     }
 

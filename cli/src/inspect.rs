@@ -117,7 +117,7 @@ fn decode_all(package: &Package) -> Result<()> {
     let store = FrameStore::open(Arc::new(package.clone()), &options, &mut |_, _| ())?;
     let frames = package.frame_count() as u64;
     let mut progress = Progress::new("decoding", "frames", frames, false);
-    for sample in store.source(frames, 1)? {
+    for sample in store.source(0..frames, 1)? {
         progress.set(sample?.index + 1);
     }
     Ok(())

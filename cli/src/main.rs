@@ -1,27 +1,34 @@
 //! `engine-cli`: render, benchmark and inspect talking-head avatars.
 
 mod args;
+mod audio;
 mod backend;
 mod bench;
+mod build_progress;
+#[cfg(feature = "tensorrt")]
+mod convert;
+#[cfg(not(feature = "tensorrt"))]
+#[path = "convert_absent.rs"]
+mod convert;
 mod doctor;
 mod inspect;
 mod interrupt;
 mod machine;
 mod output;
+mod outputs;
 mod progress;
 mod render;
+mod run_progress;
 mod sample;
 mod setup;
-#[cfg(feature = "tensorrt")]
-mod tensorrt;
-#[cfg(not(feature = "tensorrt"))]
-#[path = "tensorrt_absent.rs"]
-mod tensorrt;
+mod video;
 
 use std::process::ExitCode;
 
 use clap::Parser;
+use engine::audio::AudioError;
 use engine::sample::SampleError;
+use engine::select::SelectError;
 
 use args::{Cli, Command};
 use output::note;
@@ -36,10 +43,13 @@ enum Outcome {
 }
 
 fn main() -> ExitCode {
+    // What people render is nobody else's business.
+    engine_sys::switch_telemetry_off();
     let cli = Cli::parse();
     let outcome = match &cli.command {
         Command::Bench(args) => bench::run(args),
         Command::Render(args) => render::run(args),
+        Command::ConvertEngine(args) => convert::run(args),
         Command::Sample(args) => sample::run(args),
         Command::Inspect(args) => inspect::run(args),
         Command::Doctor(args) => doctor::run(args),
@@ -47,9 +57,7 @@ fn main() -> ExitCode {
     match outcome {
         Ok(Outcome::Done) => ExitCode::SUCCESS,
         Ok(Outcome::Interrupted) => ExitCode::from(INTERRUPTED),
-        Err(error) if matches!(error.downcast_ref(), Some(SampleError::Stopped)) => {
-            ExitCode::from(INTERRUPTED)
-        }
+        Err(error) if was_stopped(&error) => ExitCode::from(INTERRUPTED),
         Err(error) => {
             report(&error);
             ExitCode::FAILURE
@@ -57,15 +65,38 @@ fn main() -> ExitCode {
     }
 }
 
+/// Whether an error only says that somebody pressed Ctrl-C.
+fn was_stopped(error: &anyhow::Error) -> bool {
+    #[cfg(feature = "tensorrt")]
+    if let Some(engine::convert::ConvertError::Cancelled) = error.downcast_ref() {
+        return true;
+    }
+    error.downcast_ref().is_some_and(SelectError::is_cancelled)
+        || matches!(error.downcast_ref(), Some(AudioError::Stopped))
+        || matches!(error.downcast_ref(), Some(SampleError::Stopped))
+}
+
 /// One line for the error, one for each cause that adds something.
 fn report(error: &anyhow::Error) {
-    note!("error: {error}");
+    note!("error: {}", printable(&error.to_string()));
     let mut said = error.to_string();
     for cause in error.chain().skip(1) {
         let text = cause.to_string();
         if !said.contains(&text) {
-            note!("  cause: {text}");
+            note!("  cause: {}", printable(&text));
         }
         said = text;
     }
+}
+
+/// Names in files may hold line ends, and what a terminal takes for orders.
+fn printable(text: &str) -> String {
+    text.chars()
+        .flat_map(|c| {
+            let order = c.is_control();
+            let escaped = order.then(|| c.escape_default());
+            let plain = (!order).then_some(c);
+            escaped.into_iter().flatten().chain(plain)
+        })
+        .collect()
 }

@@ -5,12 +5,10 @@ use std::time::{Duration, Instant};
 
 use crate::output::note;
 use engine::dataset::DatasetError;
-use engine::frame::OutputFrame;
-use engine::sink::{Sink, SinkError};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 /// Time between lines where there is no terminal.
-const LINE_EVERY: Duration = Duration::from_secs(5);
+pub(crate) const LINE_EVERY: Duration = Duration::from_secs(5);
 
 /// Progress towards a known total.
 pub(crate) struct Progress {
@@ -57,27 +55,6 @@ impl Progress {
 impl Drop for Progress {
     fn drop(&mut self) {
         self.clear();
-    }
-}
-
-/// Counts the frames that pass on their way to another sink.
-pub(crate) struct ProgressSink {
-    pub(crate) inner: Box<dyn Sink>,
-    pub(crate) progress: Progress,
-}
-
-impl Sink for ProgressSink {
-    fn write(&mut self, frame: OutputFrame) -> Result<(), SinkError> {
-        let done = frame.index + 1;
-        self.inner.write(frame)?;
-        self.progress.set(done);
-        Ok(())
-    }
-
-    fn finish(&mut self) -> Result<(), SinkError> {
-        self.inner.finish()?;
-        self.progress.clear();
-        Ok(())
     }
 }
 

@@ -25,6 +25,7 @@ pub(crate) fn run(args: &SampleArgs) -> Result<Outcome> {
         network: match args.network {
             NetworkChoice::Unet => NetworkKind::Unet,
             NetworkChoice::Probe => NetworkKind::Probe,
+            NetworkChoice::Demo => NetworkKind::Demo,
         },
         batch: args.fixed_batch.map_or(Batch::Symbolic, |n| Batch::Fixed(usize::from(n))),
         seed: args.seed,
@@ -32,7 +33,8 @@ pub(crate) fn run(args: &SampleArgs) -> Result<Outcome> {
     };
     write(&args.folder, &options)?;
     note!("wrote {}: {} frames of {}", args.folder.display(), args.frames, args.size);
-    note!("next: engine-cli render {} -o frames", args.folder.display());
+    let folder = args.folder.display();
+    note!("next: engine-cli render {folder} -o frames --audio {folder}/speech.wav");
     Ok(Outcome::Done)
 }
 

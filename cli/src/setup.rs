@@ -6,13 +6,14 @@ use std::sync::Arc;
 use anyhow::{Context, Result, bail};
 use engine::batch::Assembler;
 use engine::composite::Compositor;
-use engine::dataset::{Features, FrameStore, Package, StoreMode, StoreOptions};
-use engine::frame::ModelGeometry;
+use engine::dataset::{Features, FrameStore, Pace, Package, StoreMode, StoreOptions};
+use engine::frame::{FrameRate, ModelGeometry};
 use engine::pipeline::{Stages, ThreadBudget, cores};
+use engine::select::{self, DEFAULT_SIDE, Opened, Watch};
 
-use crate::args::{BackendArgs, FrameArgs, Workers};
-use crate::backend::{self, Opened};
-use crate::output::note;
+use crate::args::{AudioArgs, BackendArgs, FrameArgs, Workers};
+use crate::audio::Speech;
+use crate::backend;
 use crate::progress::with_preload_bar;
 
 /// Frames that wait for an encoder before the pipeline does.
@@ -22,9 +23,6 @@ pub(crate) const SINK_QUEUE: usize = 4;
 pub(crate) fn sink_depth(encoders: usize) -> usize {
     if encoders == 0 { 0 } else { SINK_QUEUE + encoders }
 }
-
-/// Side of the network where there is no model to ask.
-const DEFAULT_SIDE: usize = 320;
 
 /// How many frames are wanted, against how many feature rows there are.
 #[derive(Clone, Copy)]
@@ -43,29 +41,46 @@ pub(crate) struct Prepared {
     pub(crate) frames: u64,
 }
 
+/// What is to be opened.
+#[derive(Clone, Copy)]
+pub(crate) struct Request<'a> {
+    /// The package's folder.
+    pub(crate) root: &'a Path,
+    pub(crate) backend: &'a BackendArgs,
+    pub(crate) frame: &'a FrameArgs,
+    pub(crate) features: Option<&'a Path>,
+    pub(crate) audio: &'a AudioArgs,
+    pub(crate) count: FrameCount,
+    /// Frames a second of the output.
+    pub(crate) rate: FrameRate,
+    /// The largest batch that will be run.
+    pub(crate) largest_batch: usize,
+    /// Whether nothing is to be said about it.
+    pub(crate) quiet: bool,
+}
+
 /// Opens everything, in the order in which mistakes are cheapest to find.
-pub(crate) fn prepare(
-    root: &Path,
-    backend: &BackendArgs,
-    frame: &FrameArgs,
-    features: Option<&Path>,
-    count: FrameCount,
-    quiet: bool,
-) -> Result<Prepared> {
-    let say = |line: String| {
-        if !quiet {
-            note!("{line}");
-        }
-    };
+pub(crate) fn prepare(request: Request<'_>) -> Result<Prepared> {
+    backend::watched(request.quiet, |watch| prepare_watched(request, watch))
+}
+
+fn prepare_watched(request: Request<'_>, watch: &Watch<'_>) -> Result<Prepared> {
+    let Request { root, frame, features, count, quiet, .. } = request;
+    let say = |line: String| (watch.say)(&line);
     if !root.is_dir() {
         bail!("{}: no such folder; expected an avatar package", root.display());
     }
-    let model = match &backend.model {
+    let mut speech = Speech::open(request.audio, features, root, request.backend, &say)?;
+    let model = match &request.backend.model {
         Some(model) => Some(model.clone()),
         None => Package::find_model(root)?,
     };
-    let Opened { backend, remarks } = backend::open(root, backend, model.as_deref())?;
+    let options = request.backend.options(request.largest_batch);
+    let Opened { mut backend, remarks, engine } =
+        backend::open(root, &options, model.as_deref(), watch)?;
     remarks.into_iter().for_each(&say);
+    // A batch that the network does not take is found out before anything is loaded.
+    drop(backend.allocate(request.largest_batch)?);
     let geometry = backend.geometry();
     let package = Arc::new(Package::open(root, geometry, frame.inputs)?);
     say(format!(
@@ -88,20 +103,26 @@ pub(crate) fn prepare(
         },
     ));
 
-    let rows = match features {
-        Some(path) => Features::load(path)?,
-        None => package.features()?,
+    let rows = match (features, &mut speech) {
+        (Some(path), _) => Features::load(path)?,
+        (None, Some(speech)) => speech.features(quiet)?,
+        (None, None) => package.features()?,
     };
+    let pace = Pace::of(request.rate);
+    let rows = rows.at_pace(pace);
     let (frames, rows) = match count {
         FrameCount::Repeat(frames) => (frames, rows.repeat_to(usize::try_from(frames)?)),
-        FrameCount::Rows(None) => (rows.rows() as u64, rows),
-        FrameCount::Rows(Some(frames)) if frames <= rows.rows() as u64 => (frames, rows),
+        FrameCount::Rows(None) => (rows.frames(), rows),
+        FrameCount::Rows(Some(frames)) if frames <= rows.frames() => (frames, rows),
         FrameCount::Rows(Some(frames)) => {
-            let origin = features.map_or_else(|| root.join("aud_ave.npy"), Path::to_owned);
+            let speech = speech.as_ref().map(|speech| speech.path.as_path());
+            let origin =
+                features.or(speech).map_or_else(|| root.join("aud_ave.npy"), Path::to_owned);
             bail!(
-                "--frames is {frames}, but {} has {} feature rows, one for each frame",
+                "--frames is {frames}, but {} has {} feature rows, enough for {} frames",
                 origin.display(),
-                rows.rows()
+                rows.rows(),
+                rows.frames()
             );
         }
     };
@@ -113,14 +134,15 @@ pub(crate) fn prepare(
         package.frame_size(),
         package.rects(),
     )?;
-    let options = StoreOptions {
+    let storage = StoreOptions {
         mode: frame.frame_store,
         ram_budget: frame.ram_budget,
         decode_threads: cores(),
     };
-    let store = with_preload_bar(quiet, |progress| {
-        FrameStore::open(Arc::clone(&package), &options, progress)
+    let mut store = with_preload_bar(quiet, |progress| {
+        FrameStore::open(Arc::clone(&package), &storage, progress)
     })?;
+    store.set_pace(pace);
     say(match store.in_ram() {
         true => format!(
             "frames      in RAM: {:.0} MB, loaded in {:.2} s",
@@ -135,9 +157,23 @@ pub(crate) fn prepare(
         ),
     });
     say(format!("compositor  {}, {}", compositor.level(), frame.interpolation));
+    let assembler = Assembler::new(rows);
+    if let Some(engine) = engine {
+        let verified = engine.verify(&mut *backend, &store, &assembler, root, &options, watch);
+        match (verified, model.as_deref()) {
+            (Err(error), Some(model)) if error.is_too_far() && options.may_choose(model) => {
+                (watch.say)(&format!("warning: {error}"));
+                drop(backend);
+                let opened = select::open_without_tensorrt(model, &options)?;
+                opened.remarks.into_iter().for_each(&say);
+                backend = opened.backend;
+            }
+            (verified, _) => verified?,
+        }
+    }
     let stages = Stages {
         store,
-        assembler: Assembler::new(rows),
+        assembler,
         backend,
         compositor,
         frame: package.frame_size(),

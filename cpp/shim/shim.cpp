@@ -20,8 +20,9 @@ Version library_version(rust::Str path) {
                    part("getInferLibPatchVersion"), part("getInferLibBuildVersion")};
 }
 
-std::unique_ptr<Library> open_library(std::uint8_t flavour, rust::Str path,
-                                      rust::Box<LogSink> log) {
+// Without any headers there is nothing to open.
+std::unique_ptr<Library> open_library(std::uint8_t flavour, [[maybe_unused]] rust::Str path,
+                                      [[maybe_unused]] rust::Box<LogSink> log) {
     switch (flavour) {
 #ifdef SHIM_WITH_10
         case 10: return flavour_10::open(std::string(path), std::move(log));

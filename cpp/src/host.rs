@@ -142,7 +142,7 @@ impl Host {
             SpeechChoice::Package => {
                 let features = self.features()?;
                 let frames = features.rows() as u64;
-                (Rows::Package(frames), Speech::Known { features, frames })
+                (Rows::Package(frames), Speech::Known { features, shown: 0..frames })
             }
             SpeechChoice::Pushed => {
                 let (writer, reader) = feature_feed(self.pushed_rows);

@@ -2,14 +2,14 @@
 
 use std::path::PathBuf;
 
-use crate::{Flavour, Version};
+use crate::{Flavour, HOW_TO_BUILD_IN, Version};
 
 /// TensorRT could not be loaded or refused what was asked of it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     /// The headers of that flavour were not there when this program was built.
-    #[error("this program was built without {}: run scripts/setup, or set TENSORRT_INCLUDE_DIR to a folder with its headers, and build again with the feature \"tensorrt\"", .flavour.title())]
+    #[error("this program was built without {}: {HOW_TO_BUILD_IN}", .flavour.title())]
     NotBuilt {
         /// The flavour.
         flavour: Flavour,
@@ -66,6 +66,11 @@ pub enum Error {
 fn reasons(log: &[String]) -> String {
     match log {
         [] => ", and it gives no reason".to_owned(),
-        log => format!(": {}", log.join("; ")),
+        // NVIDIA's messages have line ends of their own.
+        log => {
+            let lines =
+                log.iter().map(|text| text.split_whitespace().collect::<Vec<_>>().join(" "));
+            format!(": {}", lines.collect::<Vec<_>>().join("; "))
+        }
     }
 }

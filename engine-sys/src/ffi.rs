@@ -3,8 +3,8 @@
 use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use crate::log::{LogSink, Severity};
-use crate::progress::ProgressSink;
+use crate::Severity;
+use crate::sinks::{LogSink, ProgressSink};
 
 #[cxx::bridge(namespace = "shim")]
 pub(crate) mod bridge {

@@ -3,6 +3,10 @@
 use std::fmt;
 use std::str::FromStr;
 
+/// What to do about a flavour that a program was built without.
+pub const HOW_TO_BUILD_IN: &str = "run scripts/setup, or set TENSORRT_INCLUDE_DIR to a folder with \
+                                   its headers, and build again with the feature \"tensorrt\"";
+
 /// One of the incompatible lines of TensorRT. Each has headers and a shim of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Flavour {

@@ -8,7 +8,7 @@
 //! Without the feature `tensorrt`, or without headers, the crate still names the flavours and finds
 //! their libraries, and [`Flavour::headers`] says that no shim is there.
 
-#![cfg_attr(feature = "tensorrt", expect(unsafe_code, reason = "C++ is called from here"))]
+#![expect(unsafe_code, reason = "C++ is called from here, and the environment changed")]
 
 #[cfg(feature = "tensorrt")]
 mod engine;
@@ -21,21 +21,23 @@ mod flavour;
 #[cfg(feature = "tensorrt")]
 mod library;
 mod loader;
-#[cfg(feature = "tensorrt")]
 mod log;
-#[cfg(feature = "tensorrt")]
 mod progress;
 pub mod search;
+#[cfg(feature = "tensorrt")]
+mod sinks;
+mod telemetry;
+mod whole_library;
 
 #[cfg(feature = "tensorrt")]
 pub use engine::{Element, Engine, ExecutionContext, TensorInfo};
 #[cfg(feature = "tensorrt")]
 pub use error::Error;
-pub use flavour::{BadVersion, Flavour, UnknownFlavour, Version};
+pub use flavour::{BadVersion, Flavour, HOW_TO_BUILD_IN, UnknownFlavour, Version};
 #[cfg(feature = "tensorrt")]
 pub use library::{BuildOptions, Built, InputProfile, Library};
 pub use loader::Loader;
-#[cfg(feature = "tensorrt")]
 pub use log::{Log, Severity};
-#[cfg(feature = "tensorrt")]
 pub use progress::{NoProgress, Progress};
+pub use telemetry::switch_telemetry_off;
+pub use whole_library::check_whole;

@@ -6,9 +6,8 @@ use std::sync::Arc;
 use cxx::UniquePtr;
 
 use crate::ffi::bridge;
-use crate::log::{Errors, LogSink};
-use crate::progress::ProgressSink;
-use crate::{Error, Flavour, Log, Progress, Version};
+use crate::sinks::{Errors, LogSink, ProgressSink};
+use crate::{Error, Flavour, Log, Progress, Version, check_whole};
 
 /// A library of one flavour with the logger that all its objects share. Clones are the same
 /// library; the logger is destroyed with the last of them and of the engines made with them. The
@@ -84,6 +83,8 @@ impl Library {
             flavour,
             reason: error.what().to_owned(),
         };
+        let cut_short = |reason| Error::Load { path: path.to_owned(), flavour, reason };
+        check_whole(path).map_err(cut_short)?;
         let version = Version::from(bridge::library_version(text).map_err(unloadable)?);
         if version.major != flavour.major() {
             return Err(Error::WrongVersion { path: path.to_owned(), flavour, found: version });
@@ -131,6 +132,9 @@ impl Library {
             let Inner { path, flavour, .. } = &*self.0;
             return Err(Error::NoBuilder { path: path.clone(), flavour: *flavour });
         }
+        let cut_short =
+            |reason| Error::Load { path: parser.to_owned(), flavour: self.0.flavour, reason };
+        check_whole(parser).map_err(cut_short)?;
         let progress = ProgressSink::new(progress);
         let plan = self.check(self.0.raw.build(utf8(parser)?, model, &request(options), &progress));
         let plan = match plan {

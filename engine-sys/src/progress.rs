@@ -1,8 +1,6 @@
 //! How far a build is.
 
 use std::ops::ControlFlow;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Follows a build, from the builder's threads. Phases nest; a phase's name is unique among those
 /// that are open.
@@ -29,37 +27,4 @@ impl Progress for NoProgress {
     }
 
     fn phase_finish(&self, _name: &str) {}
-}
-
-/// Passes a build's progress on and remembers whether it was cancelled.
-pub(crate) struct ProgressSink {
-    progress: Arc<dyn Progress>,
-    cancelled: AtomicBool,
-}
-
-impl ProgressSink {
-    pub(crate) fn new(progress: Arc<dyn Progress>) -> Self {
-        Self { progress, cancelled: AtomicBool::new(false) }
-    }
-
-    /// Whether a step asked for an end.
-    pub(crate) fn cancelled(&self) -> bool {
-        self.cancelled.load(Ordering::Acquire)
-    }
-
-    pub(crate) fn phase_start(&self, name: &str, parent: Option<&str>, steps: u32) {
-        self.progress.phase_start(name, parent, steps);
-    }
-
-    pub(crate) fn step(&self, name: &str, step: u32) -> ControlFlow<()> {
-        let flow = self.progress.step(name, step);
-        if flow.is_break() {
-            self.cancelled.store(true, Ordering::Release);
-        }
-        flow
-    }
-
-    pub(crate) fn phase_finish(&self, name: &str) {
-        self.progress.phase_finish(name);
-    }
 }

@@ -79,6 +79,20 @@ pub enum NotFound {
     },
 }
 
+impl NotFound {
+    /// The same without advice and places, for a list of several flavours.
+    pub fn brief(&self) -> String {
+        match self {
+            Self::NotThere { flavour, folder, problem, .. } => {
+                format!("{}: {problem} ({})", folder.display(), flavour.runtime_library())
+            }
+            Self::Nowhere { flavour, .. } => {
+                format!("no {} found ({})", flavour.title(), flavour.runtime_library())
+            }
+        }
+    }
+}
+
 /// Where the project's scripts put a flavour's libraries, below the project's folder.
 const PROJECT_FOLDER: &str = ".deps/tensorrt/lib";
 
@@ -245,7 +259,7 @@ fn python_packages(prefix: &Path) -> Vec<PathBuf> {
 }
 
 /// How to get a flavour's libraries.
-const fn remedy(flavour: Flavour) -> &'static str {
+pub const fn remedy(flavour: Flavour) -> &'static str {
     match flavour {
         Flavour::Rtx => "run scripts/fetch-tensorrt-rtx, or install TensorRT for RTX from NVIDIA",
         Flavour::V11 => "install TensorRT 11 from NVIDIA (its archive, Debian or Python packages)",

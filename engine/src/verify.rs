@@ -101,7 +101,7 @@ pub fn predict(
     let mut wanted = frames.iter().peekable();
     let mut empty = Some(backend.allocate(capacity)?);
     // The batch holds samples while the next one is waited for.
-    for sample in store.source(last.saturating_add(1), capacity + 1)? {
+    for sample in store.source(0..last.saturating_add(1), capacity + 1)? {
         if cancelled() {
             return Err(VerifyError::Cancelled);
         }

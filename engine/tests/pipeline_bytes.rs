@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex};
 use engine::composite::{CompositorChoice, KernelLevel};
 use engine::dataset::{Inputs, StoreMode};
 use engine::frame::OutputFrame;
-use engine::pipeline::{CancelToken, Mode};
+use engine::pipeline::{BusyTimes, CancelToken, Mode, RunObserver};
 use support::{Collect, Each, Exact, SIDE, Setting, exact, package, pipeline};
 
 /// A decoded BGR image.
@@ -238,4 +238,46 @@ fn derived_inputs_equal_stored_ones_that_were_derived_by_the_rules() {
     let expected = reference(&folder, 4, 6);
     let setting = Setting { inputs: Inputs::Derived, ..Setting::default() };
     assert_same(&render(&folder, setting, 6), &expected, "derived");
+}
+
+/// Notes how far it was told a run is.
+#[derive(Default)]
+struct Told(Mutex<Vec<u64>>);
+
+impl RunObserver for Told {
+    fn progress(&self, frames: u64, busy: &BusyTimes) {
+        assert!(busy.composite > std::time::Duration::ZERO);
+        self.0.lock().unwrap().push(frames);
+    }
+}
+
+#[test]
+fn a_part_of_a_run_has_the_frames_of_the_whole() {
+    let folder = tempfile::tempdir().unwrap();
+    package(folder.path(), 5);
+    let whole = render(folder.path(), Setting::default(), 31);
+    for mode in [Mode::Pipelined, Mode::Sequential] {
+        for store in [StoreMode::Ram, StoreMode::Stream] {
+            let setting = Setting { mode, store, ..Setting::default() };
+            let mut pipeline = pipeline(folder.path(), setting, 31, Box::new(Exact::new()));
+            let told = Arc::<Told>::default();
+            pipeline.observe(told.clone());
+            for part in [0..31, 4..31, 7..8, 12..25, 30..31, 9..9] {
+                let sink = Collect::default();
+                let cancel = CancelToken::new();
+                let report =
+                    pipeline.run_part(part.clone(), Box::new(sink.clone()), &cancel).unwrap();
+                assert_eq!((report.frames, report.cancelled), (part.end - part.start, false));
+                let collected = sink.take();
+                assert!(collected.finished);
+                let indices: Vec<u64> = collected.frames.iter().map(|(index, _)| *index).collect();
+                assert_eq!(indices, part.clone().collect::<Vec<_>>());
+                for (index, pixels) in collected.frames {
+                    assert!(pixels == whole[index as usize], "{mode}, {store}: frame {index}");
+                }
+                let told = std::mem::take(&mut *told.0.lock().unwrap());
+                assert!(told.is_sorted() && told.last().copied().unwrap_or(0) == report.frames);
+            }
+        }
+    }
 }

@@ -46,7 +46,7 @@ fn fed_speech_gives_the_bytes_of_known_speech() {
                     let mut pipeline = made(folder, setting);
                     let known = Collect::default();
                     let features = engine::dataset::Features::from_rows(values.clone());
-                    let speech = Speech::Known { features, frames: count as u64 };
+                    let speech = Speech::Known { features, shown: 0..count as u64 };
                     let token = CancelToken::new();
                     pipeline.run_speech(speech, Box::new(known.clone()), &token).unwrap();
 

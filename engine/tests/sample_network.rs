@@ -2,7 +2,9 @@
 #![expect(clippy::unwrap_used, reason = "a helper that cannot unwrap fails its test")]
 
 use engine::onnx::Model;
-use engine::sample::{Batch, SampleError, probe, unet};
+use engine::onnx::batch::{Symbolic, make_batch_symbolic};
+use engine::onnx::precision::{Edges, to_half};
+use engine::sample::{Batch, SampleError, audio_encoder, demo, probe, unet};
 
 fn tensors(model: &Model) -> Vec<String> {
     model.inputs().iter().chain(&model.outputs()).map(ToString::to_string).collect()
@@ -38,6 +40,30 @@ fn the_smaller_unet_has_one_level_less() {
     assert_eq!(tensors(&model)[0], "input float32 [1,6,160,160]");
     assert_eq!(tensors(&model)[2], "output float32 [1,3,160,160]");
     assert_eq!((count(&model, "Conv"), count(&model, "Resize")), (81, 4));
+}
+
+#[test]
+fn the_demo_has_the_unet_s_inputs_and_outputs() {
+    for side in [16, 32, 160, 320, 640] {
+        assert_eq!(
+            tensors(&demo(side, Batch::Symbolic)),
+            [
+                format!("input float32 [N,6,{side},{side}]"),
+                "audio float32 [N,32,16,16]".to_owned(),
+                format!("output float32 [N,3,{side},{side}]"),
+            ]
+        );
+    }
+}
+
+/// What an accelerator needs of a network has to be possible with these, too.
+#[test]
+fn demo_and_encoder_can_be_rewritten() {
+    for mut model in [demo(32, Batch::Fixed(1)), audio_encoder(0, Batch::Fixed(1))] {
+        let symbolic = make_batch_symbolic(&mut model).unwrap();
+        assert!(matches!(symbolic, Symbolic::Changed { from: 1, .. }), "{symbolic:?}");
+        to_half(&mut model, Edges::default()).unwrap();
+    }
 }
 
 #[test]

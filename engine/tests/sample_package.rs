@@ -67,15 +67,19 @@ fn a_package_of_images_is_complete() {
             "cache/model_inputs/1_masked.png",
             "cache/rois_32/0.png",
             "cache/rois_32/1.png",
+            "checkpoint/audio_encoder.onnx",
             "checkpoint/model_best.onnx",
             "full_body_img/0.png",
             "full_body_img/1.png",
             "package_info.json",
+            "speech.wav",
         ]
     );
     let npy = fs::read(dir.join("aud_ave.npy")).unwrap();
     let header = String::from_utf8_lossy(&npy[10..120]).replace(' ', "");
     assert!(header.contains("'descr':'<f4'") && header.contains("'shape':(2,512"), "{header}");
+    let wav = fs::read(dir.join("speech.wav")).unwrap();
+    assert_eq!(wav.len(), 44 + 2 * 2 * 640, "16 bits at 16 kHz, 1/25 s a frame");
     let rects = json(dir.join("cache/crop_rectangles.json"));
     assert_eq!(rects.as_object().unwrap().len(), 2);
     assert_eq!(rects["1"]["rect"].as_array().unwrap().len(), 4);

@@ -245,7 +245,7 @@ fn a_network_that_cannot_be_captured_runs_without_graphs() {
 /// A filled batch of one frame.
 fn batch(backend: &TensorRt, assembler: &Assembler, store: &FrameStore) -> HostBatch {
     let mut batch = backend.allocate(1).unwrap();
-    let sample = store.source(1, 8).unwrap().next().unwrap().unwrap();
+    let sample = store.source(0..1, 8).unwrap().next().unwrap().unwrap();
     assembler.push(&mut batch, sample);
     batch
 }

@@ -212,6 +212,8 @@ fn trial(target: &SinkTarget) -> Result<Option<(SinkTarget, Option<tempfile::Tem
     let near = match target {
         SinkTarget::Null => return Ok(Some((SinkTarget::Null, None))),
         SinkTarget::RawStdout => return Ok(None),
+        // A few frames tell nothing about an encoder that looks ahead.
+        SinkTarget::Video(_) => return Ok(None),
         SinkTarget::Raw(path) if path.exists() && !path.is_file() => return Ok(None),
         SinkTarget::Raw(path) | SinkTarget::Images { dir: path, .. } => path,
     };

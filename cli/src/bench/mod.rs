@@ -6,10 +6,11 @@ mod measure;
 mod report;
 mod table;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail};
 use engine::backend::BatchLimit;
+use engine::frame::FrameRate;
 use engine::pipeline::Mode;
 use engine::sink::SinkTarget;
 
@@ -19,7 +20,9 @@ use crate::interrupt;
 use crate::machine::Machine;
 use crate::output;
 use crate::output::note;
-use crate::setup::{self, FrameCount, Prepared};
+use crate::outputs::inputs;
+use crate::render;
+use crate::setup::{self, FrameCount, Prepared, Request};
 use measure::{Bench, Setting};
 use report::Report;
 
@@ -30,14 +33,23 @@ pub(crate) fn run(args: &BenchArgs) -> Result<Outcome> {
         Some(package) => package.clone(),
         None => crate::sample::cached()?,
     };
-    let prepared = setup::prepare(
-        &package,
-        &args.backend,
-        &args.frame,
-        args.features.as_deref(),
-        FrameCount::Repeat(args.frames.max(args.warmup)),
-        false,
-    )?;
+    inputs(&package, &args.backend, args.features.as_deref(), &args.audio)
+        .written("--sink", render::file(&args.sink))
+        .written("--json", args.json.as_deref())
+        .written("--csv", args.csv.as_deref())
+        .written("--markdown", args.markdown.as_deref())
+        .check()?;
+    let prepared = setup::prepare(Request {
+        root: &package,
+        backend: &args.backend,
+        frame: &args.frame,
+        features: args.features.as_deref(),
+        audio: &args.audio,
+        count: FrameCount::Repeat(args.frames.max(args.warmup)),
+        rate: FrameRate::DEFAULT,
+        largest_batch: args.batch.iter().copied().max().unwrap_or(1),
+        quiet: false,
+    })?;
     if let (BatchLimit::Fixed(batch @ 2..), Some(model)) =
         (prepared.stages.backend.batch_limit(), &prepared.model)
     {
@@ -105,11 +117,6 @@ fn settings(args: &BenchArgs) -> Vec<Setting> {
 
 /// The folder for things that can be made again.
 pub(crate) fn cache_folder() -> Result<PathBuf> {
-    let from_home = || Some(Path::new(&std::env::var_os("HOME")?).join(".cache"));
-    std::env::var_os("XDG_CACHE_HOME")
-        .map(PathBuf::from)
-        .filter(|path| path.is_absolute())
-        .or_else(from_home)
-        .map(|cache| cache.join("talking-head-engine"))
+    engine::file::cache_folder()
         .context("no cache folder: set HOME or XDG_CACHE_HOME, or name a package with --package")
 }

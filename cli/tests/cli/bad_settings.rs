@@ -35,17 +35,17 @@ fn usage_errors_name_the_option_and_what_it_takes() {
 fn outputs_that_are_none() {
     let work = Workplace::new();
     for (output, part) in [
-        ("gif:out", "null, png:DIR, jpg:DIR, raw:FILE"),
-        ("png:", "null, png:DIR, jpg:DIR, raw:FILE"),
-        ("", "null, png:DIR, jpg:DIR, raw:FILE"),
-        ("out.mp4", "raw:- piped to ffmpeg"),
+        ("gif:out", "null, png:DIR, jpg:DIR, video:FILE"),
+        ("png:", "null, png:DIR, jpg:DIR, video:FILE"),
+        ("", "null, png:DIR, jpg:DIR, video:FILE"),
+        ("out.avi", "as .mp4, .mov or .mkv"),
     ] {
         work.run(&[&["render", "pkg", "-o", output], &SIMULATED[..]].concat())
             .assert_usage(&["--output", part]);
     }
     assert_eq!(work.names("."), ["pkg"]);
     work.run(&["bench", "--package", "pkg", "--sink", "tiff:x"])
-        .assert_usage(&["--sink", "null, png:DIR, jpg:DIR, raw:FILE"]);
+        .assert_usage(&["--sink", "null, png:DIR, jpg:DIR, video:FILE"]);
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! `bench`: the JSON is a contract.
 
 use std::fs;
+use std::process::Command;
 
 use engine::sample::{Batch, SampleOptions};
 use serde_json::Value;
@@ -173,21 +174,40 @@ fn the_rows_wrap_and_a_stream_has_no_preload() {
 }
 
 #[test]
-fn a_later_failure_loses_nothing() {
+fn a_batch_that_the_network_does_not_take_is_refused_before_anything_runs() {
     if !has_onnxruntime() {
         return;
     }
     let work = Workplace::with(&SampleOptions { batch: Batch::Fixed(1), ..small() });
+    let answer = bench(&work, &["--batch", "1,4", "--workers", "1", "--frames", "4"]);
+    answer.assert_refused(&["the model's batch is fixed to 1, --batch is 4", "use --batch 1"]);
+    assert!(!answer.stderr.contains("running"), "{}", answer.stderr);
+}
+
+#[test]
+fn a_later_failure_loses_nothing() {
+    let work = Workplace::new();
+    let pipe = work.path("pipe");
+    assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    // Takes two runs whole, and goes away in the third.
+    let reader = std::thread::spawn(move || {
+        let whole = [(), ()].map(|()| fs::read(&pipe).unwrap().len());
+        let mut byte = [0];
+        std::io::Read::read_exact(&mut fs::File::open(&pipe).unwrap(), &mut byte).unwrap();
+        whole
+    });
     let files = ["--json", "grid.json", "--csv", "grid.csv", "--markdown", "grid.md"];
-    let grid = ["--batch", "1,4", "--workers", "1", "--frames", "4"];
-    let answer = bench(&work, &[&grid[..], &files].concat());
-    answer.assert_failed(1, &["the model's batch is fixed to 1, --batch is 4", "use --batch 1"]);
+    let grid = ["--batch", "1,4", "--workers", "1", "--frames", "8", "--sink", "raw:pipe"];
+    let answer = bench(&work, &[&grid[..], &files, &SIMULATED].concat());
+    let bytes = 8 * SIZE.bytes();
+    assert_eq!(reader.join().unwrap(), [bytes, bytes]);
+    answer.assert_failed(1, &["to pipe", "the program that read from it has stopped"]);
     // What was measured before is printed and written.
     assert!(answer.text().contains("batch 1, workers 1 (sequential)"), "{}", answer.text());
     assert_eq!(json(&work, "grid.json")["runs"].as_array().unwrap().len(), 2);
     assert_eq!(fs::read_to_string(work.path("grid.csv")).unwrap().lines().count(), 3);
     assert_eq!(fs::read_to_string(work.path("grid.md")).unwrap().lines().count(), 4);
-    assert_eq!(work.names("."), ["grid.csv", "grid.json", "grid.md", "pkg"]);
+    assert_eq!(work.names("."), ["grid.csv", "grid.json", "grid.md", "pipe", "pkg"]);
 }
 
 #[test]

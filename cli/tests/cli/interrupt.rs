@@ -1,24 +1,9 @@
 //! Ctrl-C.
 
+use std::io::{BufRead, BufReader};
 use std::process::{Child, Command};
-use std::thread::sleep;
-use std::time::{Duration, Instant};
 
-use crate::support::{Answer, Workplace, features, frame_names};
-
-/// Waits until something has happened; the program is stuck if it takes this long.
-fn wait_for(what: &str, mut happened: impl FnMut() -> bool) {
-    let deadline = Instant::now() + Duration::from_secs(30);
-    while !happened() {
-        assert!(Instant::now() < deadline, "{what} did not happen");
-        sleep(Duration::from_millis(5));
-    }
-}
-
-fn interrupt(child: &Child) {
-    let sent = Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
-    assert!(sent.success());
-}
+use crate::support::{Answer, Workplace, features, frame_names, interrupt, wait_for};
 
 const SLOW: [&str; 4] = ["--backend", "simulated", "--simulated-ms", "20"];
 
@@ -38,7 +23,7 @@ fn a_render_finishes_the_frames_in_flight() {
         let answer = Answer::of(&args, child.wait_with_output().unwrap());
 
         assert_eq!(answer.code, Some(130), "{}", answer.stderr);
-        assert!(answer.stderr.contains("interrupted: finishing the frames in flight"));
+        assert!(answer.stderr.contains("interrupted: finishing what is under way"));
         assert!(!answer.stderr.contains("error:"), "{}", answer.stderr);
         let names = work.names("out");
         assert!((1..2000).contains(&names.len()), "{} frames", names.len());
@@ -86,4 +71,30 @@ fn a_bench_keeps_the_runs_that_are_whole() {
     assert!(runs.iter().all(|run| run["frames"] == 20));
     assert!(answer.text().contains("batch 1, workers 1 (sequential)"), "{}", answer.text());
     assert_eq!(work.names("."), ["out.json", "pkg"]);
+}
+
+#[test]
+fn a_second_one_ends_at_once() {
+    let work = Workplace::new();
+    // No batch ends before the test is over.
+    let slow = ["--backend", "simulated", "--simulated-ms", "60000"];
+    let args = [&["render", "pkg", "-o", "out"], &slow[..]].concat();
+    for (signal, code) in [("-INT", 130), ("-TERM", 143)] {
+        let mut child = work.start(&args);
+        let mut said = BufReader::new(child.stderr.take().unwrap()).lines();
+        let mut hear = |part: &str| {
+            let heard = said.by_ref().any(|line| line.unwrap().contains(part));
+            assert!(heard, "it did not say {part:?}");
+        };
+        let send = |child: &Child| {
+            let sent = Command::new("kill").args([signal, &child.id().to_string()]).status();
+            assert!(sent.unwrap().success());
+        };
+        hear("threads");
+        wait_for("the first file", || work.path("out").exists());
+        send(&child);
+        hear("interrupted");
+        send(&child);
+        assert_eq!(child.wait().unwrap().code(), Some(code));
+    }
 }

@@ -1,13 +1,25 @@
 //! The program as its users meet it: arguments in; exit status, messages and files out.
 #![expect(clippy::unwrap_used, reason = "a helper that cannot unwrap fails its test")]
 
+mod audio;
+mod bad_audio;
 mod bad_features;
 mod bad_model;
 mod bad_output;
 mod bad_package;
 mod bad_settings;
 mod bench;
+#[cfg(feature = "tensorrt")]
+mod convert;
+mod doctor;
+#[cfg(feature = "tensorrt")]
+mod doctor_tensorrt;
 mod interrupt;
 mod render;
+#[cfg(feature = "tensorrt")]
+mod stand_ins;
 mod support;
+#[cfg(feature = "tensorrt")]
+mod tensorrt;
 mod tools;
+mod video;

@@ -18,7 +18,7 @@ fn every_sink_gets_the_same_frames() {
     let render = |output: &str| work.run(&["render", "pkg", "-o", output]).assert_ok();
     let answer = render("out");
     assert!(answer.stderr.contains("rendered    6 of 6 frames"), "{}", answer.stderr);
-    assert!(answer.stderr.contains("written to  png:out"), "{}", answer.stderr);
+    assert!(answer.stderr.contains("written to  out\n"), "{}", answer.stderr);
     assert_eq!(answer.stdout, b"");
     render("png:out2");
     render("jpg:jpg");

@@ -4,6 +4,8 @@ use std::fs;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
 
 use engine::backend::find_onnxruntime;
 use engine::frame::Size;
@@ -210,4 +212,48 @@ pub(crate) fn bgr(path: &Path) -> Vec<u8> {
 /// Names of the first `count` frames.
 pub(crate) fn frame_names(count: usize, extension: &str) -> Vec<String> {
     (0..count).map(|index| format!("frame_{index:05}.{extension}")).collect()
+}
+
+/// A file system of one size, as long as it lives.
+pub(crate) struct SmallDisk<'a>(&'a Path);
+
+impl<'a> SmallDisk<'a> {
+    /// `None`, with the reason on stderr, where mounting is not permitted.
+    pub(crate) fn mount(folder: &'a Path, size: &str) -> Option<Self> {
+        fs::create_dir_all(folder).unwrap();
+        let options = format!("size={size}");
+        let args = ["-t", "tmpfs", "-o", &options, "tmpfs"];
+        match Command::new("mount").args(args).arg(folder).output() {
+            Ok(output) if output.status.success() => Some(Self(folder)),
+            Ok(output) => {
+                eprintln!("SKIPPED: no tmpfs: {}", String::from_utf8_lossy(&output.stderr).trim());
+                None
+            }
+            Err(error) => {
+                eprintln!("SKIPPED: cannot run mount: {error}");
+                None
+            }
+        }
+    }
+}
+
+impl Drop for SmallDisk<'_> {
+    fn drop(&mut self) {
+        let unmounted = Command::new("umount").arg(self.0).status();
+        assert!(unmounted.is_ok_and(|status| status.success()), "{} stays", self.0.display());
+    }
+}
+
+/// Waits until something has happened; the program is stuck if it takes this long.
+pub(crate) fn wait_for(what: &str, mut happened: impl FnMut() -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while !happened() {
+        assert!(Instant::now() < deadline, "{what} did not happen");
+        sleep(Duration::from_millis(5));
+    }
+}
+
+pub(crate) fn interrupt(child: &Child) {
+    let sent = Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+    assert!(sent.success());
 }

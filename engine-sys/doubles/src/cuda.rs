@@ -2,7 +2,7 @@
 
 use std::ffi::{c_int, c_void};
 use std::path::Path;
-use std::sync::OnceLock;
+use std::sync::{Mutex, OnceLock, PoisonError};
 use std::{ptr, slice};
 
 use crate::control::{Control, Exclusive, control, load};
@@ -99,15 +99,19 @@ impl Cuda {
         let all: Vec<Floats> = reads.iter().copied().chain([writes]).collect();
         let addresses: Vec<u64> = all.iter().map(|(address, _)| *address).collect();
         let bytes: Vec<usize> = all.iter().map(|(_, len)| len * size_of::<f32>()).collect();
-        // Graphs run it again and again, so that nobody knows when it has run for the last time.
-        let data = Box::leak(Box::new(Work { reads: reads.to_vec(), writes, compute }));
+        // Graphs run it again and again, so that nobody knows when it has run for the last time: it
+        // is never freed, and listed, which is how a leak checker knows that it was not lost.
+        static KEPT: Mutex<Vec<usize>> = Mutex::new(Vec::new());
+        let data =
+            ptr::from_mut(Box::leak(Box::new(Work { reads: reads.to_vec(), writes, compute })));
+        KEPT.lock().unwrap_or_else(PoisonError::into_inner).push(data as usize);
         // SAFETY: the arrays hold as many elements as is said, and the function gets the `Work` that
         // it is for, which is never freed.
         let code = unsafe {
             (self.launch)(
                 stream as *mut c_void,
                 work::<F>,
-                ptr::from_mut(data).cast(),
+                data.cast(),
                 addresses.as_ptr(),
                 bytes.as_ptr(),
                 all.len(),

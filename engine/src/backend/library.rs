@@ -7,10 +7,12 @@ use std::path::{Path, PathBuf};
 #[non_exhaustive]
 pub enum LibraryError {
     /// A place was named, and it holds no such file.
-    #[error("{}: no such file; {origin} must name the ONNX Runtime library (libonnxruntime.so)", path.display())]
+    #[error("{}: {problem}; {origin} must name the ONNX Runtime library (libonnxruntime.so)", path.display())]
     NotThere {
         /// The place.
         path: PathBuf,
+        /// What is there instead.
+        problem: &'static str,
         /// Who named it.
         origin: &'static str,
     },
@@ -49,7 +51,10 @@ pub fn find_onnxruntime(explicit: Option<&Path>) -> Result<PathBuf, LibraryError
         return match path.is_file() {
             // The loader would search its own path for a bare name.
             true => Ok(std::path::absolute(&path).unwrap_or(path)),
-            false => Err(LibraryError::NotThere { path, origin }),
+            false => {
+                let problem = if path.is_dir() { "is a folder" } else { "no such file" };
+                Err(LibraryError::NotThere { path, problem, origin })
+            }
         };
     }
     let starts = [std::env::current_dir().ok(), std::env::current_exe().ok()];

@@ -166,6 +166,11 @@ impl ModelSpec {
         let batch = match (image.dims[0], audio.dims[0]) {
             (i, a) if i < 0 && a < 0 => BatchLimit::Any,
             (i, a) if i == a && i > 0 && i <= 1024 => BatchLimit::Fixed(i as usize),
+            (i, a) if i == a => {
+                return Err(refuse(format!(
+                    "its batch is fixed to {i}; expected 1 to 1024 frames, or a symbolic batch"
+                )));
+            }
             _ => {
                 return Err(refuse(format!(
                     "its inputs disagree about the batch: \"input\" is {}, \"audio\" is {}",
@@ -298,6 +303,8 @@ mod tests {
             (&[-1, 6, 320, 320], &[-1, 256, 16, 32], &[-1, 3, 320, 320], "wenet"),
             (&[-1, 6, 320, 320], &good, &[-1, 3, 160, 160], "expected float32 [N,3,320,320]"),
             (&[1, 6, 320, 320], &[2, 32, 16, 16], &[-1, 3, 320, 320], "disagree"),
+            (&[0, 6, 320, 320], &[0, 32, 16, 16], &[-1, 3, 320, 320], "fixed to 0"),
+            (&[9999, 6, 320, 320], &[9999, 32, 16, 16], &[-1, 3, 320, 320], "fixed to 9999"),
         ] {
             let message = check(image, audio, output).unwrap_err();
             assert!(message.contains(expected) && message.contains("m.onnx"), "{message}");

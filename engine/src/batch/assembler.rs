@@ -20,7 +20,7 @@ impl Assembler {
         Self { features, converter: Converter::detect() }
     }
 
-    /// The features that it was made with.
+    /// Where the audio windows come from.
     pub fn features(&self) -> &Features {
         &self.features
     }

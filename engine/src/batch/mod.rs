@@ -4,6 +4,7 @@ mod assembler;
 mod buffer;
 mod convert;
 mod host;
+mod range;
 
 pub use assembler::{AUDIO_LEN, Assembler};
 pub use buffer::HostBuffer;
@@ -12,3 +13,4 @@ pub use host::{
     BatchTrace, Completed, DeviceTimes, HostBatch, HostBuffers, InFlight, PredictionMemory,
     PredictionView, Predictions, Span,
 };
+pub use range::{BadBatchRange, BatchRange};

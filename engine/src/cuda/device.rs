@@ -2,6 +2,7 @@
 
 use cudarc::driver::sys::{self, CUdevice_attribute, CUresult};
 use cudarc::driver::{DriverError, result};
+use libloading::Library;
 
 use super::CudaError;
 use super::error::{Attempt, words};
@@ -47,11 +48,7 @@ pub(super) fn device(ordinal: usize) -> Result<(sys::CUdevice, DeviceInfo), Cuda
 
 /// Loads and starts the driver. Returns the newest CUDA version that it knows.
 fn driver() -> Result<(u32, u32), CudaError> {
-    // SAFETY: loading libcuda runs no code but the driver's own initialisers.
-    if !unsafe { sys::is_culib_present() } {
-        let reason = "libcuda.so.1 cannot be loaded; it comes with the driver".to_owned();
-        return Err(CudaError::NoDriver { reason });
-    }
+    library().map_err(|reason| CudaError::NoDriver { reason })?;
     match result::init() {
         Ok(()) => {}
         Err(DriverError(CUresult::CUDA_ERROR_NO_DEVICE)) => return Err(CudaError::NoDevice),
@@ -70,6 +67,27 @@ fn driver() -> Result<(u32, u32), CudaError> {
         true => Ok(found),
         false => Err(CudaError::OldDriver { found, needed: OLDEST_DRIVER }),
     }
+}
+
+/// Whether the library that cudarc will load is a driver: a function that it lacks would end the
+/// process.
+fn library() -> Result<(), String> {
+    for name in ["cuda", "nvcuda"].iter().flat_map(|name| cudarc::get_lib_name_candidates(name)) {
+        // SAFETY: loading libcuda runs no code but the driver's own initialisers.
+        let Ok(library) = (unsafe { Library::new(&name) }) else { continue };
+        let lacks = |function: &&&[u8]| {
+            // SAFETY: the address is not used, so its type does not matter.
+            unsafe { library.get::<*const ()>(**function) }.is_err()
+        };
+        return match [&b"cuInit"[..], b"cuDriverGetVersion"].iter().find(|name| lacks(name)) {
+            None => Ok(()),
+            Some(missing) => Err(format!(
+                "{name} has no function {}, so it is not NVIDIA's",
+                String::from_utf8_lossy(missing)
+            )),
+        };
+    }
+    Err("libcuda.so.1 cannot be loaded; it comes with the driver".to_owned())
 }
 
 fn count() -> Result<usize, CudaError> {

@@ -3,16 +3,19 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use super::DatasetError;
 use super::npy::NpyFile;
+use super::{DatasetError, Pace};
+use crate::file::FileHash;
 
 /// Audio features, `[rows, 512]`. Clones share the values.
 #[derive(Clone, Debug)]
 pub struct Features {
-    /// The rows that are stored, one after another.
-    stored: Arc<[f32]>,
+    /// The rows that are stored, one after another. A slice would have to be copied into the `Arc`,
+    /// and an hour of rows is 184 MB.
+    stored: Arc<Vec<f32>>,
     /// Rows of the sequence; the stored ones repeat where it is longer.
     rows: usize,
+    pace: Pace,
 }
 
 impl Features {
@@ -78,7 +81,7 @@ impl Features {
                 values[at]
             )));
         }
-        Ok(Self { rows: values.len() / Self::ROW, stored: values.into() })
+        Ok(Self::from_rows(values))
     }
 
     /// Features from `rows * 512` values in row order.
@@ -91,12 +94,12 @@ impl Features {
             "features are whole rows of {} values, at least one",
             Self::ROW
         );
-        Self { rows: values.len() / Self::ROW, stored: values.into() }
+        Self { rows: values.len() / Self::ROW, stored: Arc::new(values), pace: Pace::default() }
     }
 
     /// No rows at all: every window is silence.
     pub fn empty() -> Self {
-        Self { rows: 0, stored: [].into() }
+        Self { rows: 0, stored: Arc::default(), pace: Pace::default() }
     }
 
     /// Number of rows, repeated ones included.
@@ -110,24 +113,63 @@ impl Features {
     #[must_use]
     pub fn repeat_to(&self, rows: usize) -> Self {
         let rows = if self.rows == 0 { 0 } else { self.rows.max(rows) };
-        Self { stored: Arc::clone(&self.stored), rows }
+        Self { rows, ..self.clone() }
+    }
+
+    /// The same rows, which come 25 times a second, for an output of another pace.
+    #[must_use]
+    pub fn at_pace(&self, pace: Pace) -> Self {
+        Self { pace, ..self.clone() }
+    }
+
+    /// What identifies the rows, wherever they come from.
+    pub fn fingerprint(&self) -> FileHash {
+        let bytes: Vec<u8> = self.stored.iter().flat_map(|value| value.to_le_bytes()).collect();
+        FileHash::of(&bytes)
+    }
+
+    /// Output frames that begin while the rows last: as many as there are rows, unless the pace is
+    /// another.
+    pub fn frames(&self) -> u64 {
+        self.pace.frames_in(self.rows as u64)
     }
 
     /// Writes rows `k - 8` to `k + 7` to `out`, one after another. Rows before the first and after
     /// the last are zeros.
     ///
+    /// At another pace `k` is a frame of the output, and the rows are those around its time, still
+    /// 1/25 s apart, interpolated linearly where it falls between two.
+    ///
     /// # Panics
     /// When `out` does not hold [`Self::WINDOW_LEN`] values.
     pub fn window(&self, k: u64, out: &mut [f32]) {
         assert_eq!(out.len(), Self::WINDOW_LEN, "a window is 16 rows of 512 values");
-        let stored_rows = (self.stored.len() / Self::ROW) as u64;
-        for (offset, slot) in (0..).zip(out.chunks_exact_mut(Self::ROW)) {
-            let row = k.checked_add(offset).and_then(|row| row.checked_sub(Self::ROWS_BEFORE));
-            match row.filter(|&row| row < self.rows as u64) {
-                Some(row) => {
-                    let start = (row % stored_rows) as usize * Self::ROW;
-                    slot.copy_from_slice(&self.stored[start..start + Self::ROW]);
+        let (row, part) = self.pace.position(k);
+        self.rows_around(row, out);
+        if part > 0.0 {
+            for (offset, slot) in (1..).zip(out.chunks_exact_mut(Self::ROW)) {
+                let next = self.row_at(row, offset);
+                for (column, value) in slot.iter_mut().enumerate() {
+                    *value += part * (next.map_or(0.0, |next| next[column]) - *value);
                 }
+            }
+        }
+    }
+
+    /// The row that is `offset` after the first of the window of row `k`.
+    fn row_at(&self, k: u64, offset: u64) -> Option<&[f32]> {
+        let stored_rows = (self.stored.len() / Self::ROW) as u64;
+        let row = k.checked_add(offset).and_then(|row| row.checked_sub(Self::ROWS_BEFORE));
+        row.filter(|&row| row < self.rows as u64).map(|row| {
+            let start = (row % stored_rows) as usize * Self::ROW;
+            &self.stored[start..start + Self::ROW]
+        })
+    }
+
+    fn rows_around(&self, k: u64, out: &mut [f32]) {
+        for (offset, slot) in (0..).zip(out.chunks_exact_mut(Self::ROW)) {
+            match self.row_at(k, offset) {
+                Some(row) => slot.copy_from_slice(row),
                 None => slot.fill(0.0),
             }
         }
@@ -172,6 +214,19 @@ mod tests {
         expected[..9].copy_from_slice(&[2., 3., 4., 5., 6., 7., 8., 9., 10.]);
         assert_eq!(window(&features, 9), expected);
         assert_eq!(window(&features, u64::MAX), [0.0; 16]);
+    }
+
+    #[test]
+    fn frames_between_rows_are_interpolated() {
+        let features = numbered(3).at_pace(Pace::of("50".parse().unwrap()));
+        assert_eq!((features.rows(), features.frames()), (3, 6));
+        assert_eq!(window(&features, 2), window(&numbered(3), 1));
+        // Half way from row 0 to row 1, and from the last row to nothing.
+        let mut expected = [0.0; 16];
+        expected[7..11].copy_from_slice(&[0.5, 1.5, 2.5, 1.5]);
+        assert_eq!(window(&features, 1), expected);
+        let slow = numbered(9).at_pace(Pace::of("12.5".parse().unwrap()));
+        assert_eq!((slow.frames(), window(&slow, 3)), (5, window(&numbered(9), 6)));
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use serde_json::{Map, Value};
 
 use super::DatasetError;
-use crate::regular_file;
+use crate::file::regular;
 
 const FILES: [&str; 2] = ["package_info.json", "dataset_manifest.json"];
 
@@ -26,7 +26,7 @@ impl Manifest {
         let mut manifest = Manifest::default();
         for file in FILES {
             let path = root.join(file);
-            let text = match regular_file::read(&path) {
+            let text = match regular::read(&path) {
                 Ok(text) => text,
                 Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
                 Err(source) => return Err(DatasetError::Io { path, source }),

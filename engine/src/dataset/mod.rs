@@ -5,16 +5,19 @@
 //! [`Sample`]s from a [`FrameSource`]. [`Features`] are the audio rows that go with them; a
 //! [`feature_feed`] takes rows while a run goes on.
 //!
-//! Output frame `k` shows background [`ping_pong`]`(k)` and is driven by feature row `k`.
+//! Output frame `k` shows background [`ping_pong`]`(k)` and is driven by feature row `k`; at another
+//! rate than 25 frames a second [`Pace`] says which.
 
 mod checksum;
 mod error;
 mod features;
 mod feed;
+mod fingerprint;
 mod images;
 mod manifest;
 mod npy;
 mod order;
+mod pace;
 mod package;
 mod ram;
 mod reader;
@@ -38,6 +41,7 @@ pub use features::Features;
 pub(crate) use feed::Supply;
 pub use feed::{FeatureReader, FeatureWriter, FeedError, feature_feed};
 pub use order::ping_pong;
+pub use pace::Pace;
 pub use package::{Form, Inputs, Package};
 pub use sample::{InputPixels, Sample};
 pub use speech::Speech;

@@ -5,7 +5,7 @@ use std::io::{BufReader, Read};
 use std::path::Path;
 
 use super::DatasetError;
-use crate::regular_file;
+use crate::file::regular;
 
 const MAGIC: &[u8; 6] = b"\x93NUMPY";
 /// Headers are about 100 bytes; anything near this is not a header.
@@ -33,7 +33,7 @@ impl NpyFile {
         let io_error = |source| DatasetError::Io { path: path.to_owned(), source };
         let problem = |problem: String| DatasetError::Features { path: path.to_owned(), problem };
 
-        let file = regular_file::open(path).map_err(io_error)?;
+        let file = regular::open(path).map_err(io_error)?;
         let file_bytes = file.metadata().map_err(io_error)?.len();
         let mut reader = BufReader::new(file);
         let cut_short =

@@ -1,5 +1,7 @@
 //! The order in which a package's frames are shown, and how to decode them in it.
 
+use std::ops::Range;
+
 /// The background of output frame `k` in a package of `n` frames: 0, 1, ..., n-1, n-2, ..., 1, 0,
 /// 1, ... A package of one frame always shows frame 0.
 ///
@@ -38,16 +40,16 @@ impl Segment {
 /// The output order cut into [`Segment`]s: whole forward passes, and reversed windows.
 pub(super) struct Segments {
     next: u64,
-    count: u64,
+    end: u64,
     frames: usize,
     window: usize,
 }
 
 impl Segments {
-    /// Segments of the first `count` output frames of a package of `frames` frames, none of the
-    /// reversed ones longer than `window`.
-    pub(super) fn new(count: u64, frames: usize, window: usize) -> Self {
-        Self { next: 0, count, frames, window: window.max(1) }
+    /// Segments of the output frames `shown` of a package of `frames` frames, none of the reversed
+    /// ones longer than `window`.
+    pub(super) fn new(shown: Range<u64>, frames: usize, window: usize) -> Self {
+        Self { next: shown.start, end: shown.end, frames, window: window.max(1) }
     }
 }
 
@@ -55,7 +57,7 @@ impl Iterator for Segments {
     type Item = Segment;
 
     fn next(&mut self) -> Option<Segment> {
-        let left = usize::try_from(self.count - self.next).unwrap_or(usize::MAX);
+        let left = usize::try_from(self.end.saturating_sub(self.next)).unwrap_or(usize::MAX);
         if left == 0 {
             return None;
         }
@@ -93,17 +95,20 @@ mod tests {
     fn segments_cover_the_output_order() {
         for frames in 1..=12 {
             for window in 1..=5 {
-                for count in 0..=60 {
+                for (first, count) in
+                    (0..=60).map(|count| (0, count)).chain((1..40).map(|n| (n, 60)))
+                {
                     let mut shown = vec![None; count as usize];
-                    for segment in Segments::new(count, frames, window) {
+                    for segment in Segments::new(first..count, frames, window) {
                         assert!(!segment.reversed || segment.len <= window);
                         for i in 0..segment.len {
                             let slot = &mut shown[segment.index_of(i) as usize];
                             assert_eq!(slot.replace(segment.first + i), None);
                         }
                     }
-                    let expected: Vec<_> = (0..count).map(|k| Some(ping_pong(k, frames))).collect();
-                    assert_eq!(shown, expected, "{frames} frames, window {window}");
+                    let frame = |k| (k >= first).then(|| ping_pong(k, frames));
+                    let expected: Vec<_> = (0..count).map(frame).collect();
+                    assert_eq!(shown, expected, "{frames} frames, window {window}, from {first}");
                 }
             }
         }

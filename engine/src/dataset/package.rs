@@ -10,6 +10,7 @@ use super::manifest::Manifest;
 use super::reader::{TrackFiles, TrackSource};
 use super::tracks::{PerTrack, Track};
 use super::{DatasetError, Features, rectangles, video};
+use crate::file::resolved;
 use crate::frame::{ModelGeometry, Rect, Size};
 
 /// Frames a second of a package that does not say.
@@ -140,6 +141,28 @@ impl Package {
         let named = Manifest::load(root)?.model;
         let path = root.join(named.as_deref().unwrap_or(Path::new("checkpoint/model_best.onnx")));
         Ok(path.is_file().then_some(path))
+    }
+
+    /// Where a package has the encoder that makes its features of sound, if it has one.
+    pub fn audio_encoder(root: &Path) -> PathBuf {
+        root.join("checkpoint/audio_encoder.onnx")
+    }
+
+    /// Whether `path` is, or has the name of, a file that a package in `root` is made of: manifests,
+    /// features, networks, frames.
+    pub fn holds(root: &Path, path: &Path) -> bool {
+        let (root, path) = (resolved(root), resolved(path));
+        let Ok(inside) = path.strip_prefix(root) else { return false };
+        let Some(inside) = inside.to_str() else { return false };
+        match inside.split_once('/') {
+            None => {
+                matches!(inside, "package_info.json" | "dataset_manifest.json" | "aud_ave.npy")
+                    || inside.ends_with("_video.mp4")
+            }
+            Some(("cache" | "full_body_img", _)) => true,
+            Some(("checkpoint", file)) => file.ends_with(".onnx"),
+            Some(_) => false,
+        }
     }
 
     /// The package's folder.

@@ -9,13 +9,13 @@ use serde_json::Value;
 
 use super::DatasetError;
 use super::manifest::field_error;
+use crate::file::regular;
 use crate::frame::{Rect, Size};
-use crate::regular_file;
 
 /// Reads one rectangle for each frame, all inside `frame_size`.
 pub(super) fn load(path: &Path, frame_size: Size) -> Result<Vec<Rect>, DatasetError> {
-    let text = regular_file::read(path)
-        .map_err(|source| DatasetError::Io { path: path.to_owned(), source })?;
+    let text =
+        regular::read(path).map_err(|source| DatasetError::Io { path: path.to_owned(), source })?;
     let Entries(entries) = serde_json::from_slice(&text)
         .map_err(|source| DatasetError::Json { path: path.to_owned(), source })?;
     let whole = |found: String, expected: &str| DatasetError::Field {

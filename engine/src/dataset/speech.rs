@@ -1,5 +1,7 @@
 //! What a run speaks.
 
+use std::ops::Range;
+
 use crossbeam_channel::Receiver;
 
 use super::feed::Supply;
@@ -13,7 +15,7 @@ pub enum Speech {
         /// The rows.
         features: Features,
         /// Frames to make; beyond the last row there is silence.
-        frames: u64,
+        shown: Range<u64>,
     },
     /// Rows come in while frames are made: a frame is made as soon as the seven rows after its own
     /// have come, or the input has ended.
@@ -21,18 +23,18 @@ pub enum Speech {
 }
 
 impl Speech {
-    /// An upper limit to the number of frames.
-    pub(crate) fn most(&self) -> u64 {
+    /// The frames that it has at most.
+    pub(crate) fn shown(&self) -> Range<u64> {
         match self {
-            Self::Known { frames, .. } => *frames,
-            Self::Fed(_) => u64::MAX,
+            Self::Known { shown, .. } => shown.clone(),
+            Self::Fed(_) => 0..u64::MAX,
         }
     }
 
     /// Whether frame `k` can be made. Frames are asked for in ascending order.
     pub(crate) fn poll(&mut self, k: u64) -> Supply {
         match self {
-            Self::Known { frames, .. } => known(k, *frames),
+            Self::Known { shown, .. } => known(k, shown.end),
             Self::Fed(reader) => reader.poll(k),
         }
     }
@@ -40,7 +42,7 @@ impl Speech {
     /// The same, waiting for rows as long as both of `stops` are connected.
     pub(crate) fn wait(&mut self, k: u64, stops: [&Receiver<()>; 2]) -> Supply {
         match self {
-            Self::Known { frames, .. } => known(k, *frames),
+            Self::Known { shown, .. } => known(k, shown.end),
             Self::Fed(reader) => reader.wait(k, stops),
         }
     }

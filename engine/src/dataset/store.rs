@@ -1,12 +1,14 @@
 //! Where a run's frames come from: RAM, or a decoder that runs ahead.
 
 use std::fmt;
+use std::ops::Range;
 use std::str::FromStr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::DatasetError;
 use super::order::ping_pong;
+use super::pace::Pace;
 use super::package::Package;
 use super::ram::Preloaded;
 use super::sample::{Pixels, Sample};
@@ -68,6 +70,7 @@ pub struct FrameStore {
     package: Arc<Package>,
     preloaded: Option<Arc<Preloaded>>,
     preload_time: Duration,
+    pace: Pace,
 }
 
 impl FrameStore {
@@ -96,16 +99,24 @@ impl FrameStore {
             }
         };
         if !in_ram {
-            return Ok(Self { package, preloaded: None, preload_time: Duration::ZERO });
+            let (preload_time, pace) = (Duration::ZERO, Pace::default());
+            return Ok(Self { package, preloaded: None, preload_time, pace });
         }
         let start = Instant::now();
         let preloaded = Preloaded::load(&package, options.decode_threads, progress)?;
-        Ok(Self { package, preloaded: Some(Arc::new(preloaded)), preload_time: start.elapsed() })
+        let (preload_time, pace) = (start.elapsed(), Pace::default());
+        Ok(Self { package, preloaded: Some(Arc::new(preloaded)), preload_time, pace })
     }
 
     /// The package whose frames these are.
     pub fn package(&self) -> &Package {
         &self.package
+    }
+
+    /// Has later sources play at `pace`: an output of more than 25 frames a second shows frames
+    /// several times, one of less leaves some out.
+    pub fn set_pace(&mut self, pace: Pace) {
+        self.pace = pace;
     }
 
     /// Whether the frames are in RAM.
@@ -123,21 +134,26 @@ impl FrameStore {
         self.preload_time
     }
 
-    /// The first `count` samples in output order. `in_flight` is the largest number of frames of
-    /// which the caller holds anything, sample or background, while it waits for the next one; a
-    /// stream that was promised too few waits forever.
+    /// The samples of the output frames `shown`, in order. `in_flight` is the largest number of
+    /// frames of which the caller holds anything, sample or background, while it waits for the next
+    /// one; a stream that was promised too few waits forever.
+    ///
+    /// A streamed video that is not shown from the beginning is decoded once first, since only that
+    /// tells whether a jump into its middle is exact.
     ///
     /// # Errors
     /// Videos that cannot be opened.
-    pub fn source(&self, count: u64, in_flight: usize) -> Result<FrameSource, DatasetError> {
+    pub fn source(&self, shown: Range<u64>, in_flight: usize) -> Result<FrameSource, DatasetError> {
         let supply = match &self.preloaded {
             Some(frames) => Supply::Ram {
                 frames: Arc::clone(frames),
                 frame_count: self.package.frame_count(),
-                next: 0,
-                count,
+                pace: self.pace,
+                shown,
             },
-            None => Supply::Stream(Stream::start(&self.package, count, in_flight, None)?),
+            None => {
+                Supply::Stream(Stream::start(&self.package, self.pace, shown, in_flight, None)?)
+            }
         };
         Ok(FrameSource { supply })
     }
@@ -151,7 +167,7 @@ pub struct FrameSource {
 }
 
 enum Supply {
-    Ram { frames: Arc<Preloaded>, frame_count: usize, next: u64, count: u64 },
+    Ram { frames: Arc<Preloaded>, frame_count: usize, pace: Pace, shown: Range<u64> },
     Stream(Stream),
 }
 
@@ -170,15 +186,11 @@ impl Iterator for FrameSource {
 
     fn next(&mut self) -> Option<Self::Item> {
         match &mut self.supply {
-            Supply::Ram { frames, frame_count, next, count } => {
-                if next == count {
-                    return None;
-                }
-                let index = *next;
-                *next += 1;
+            Supply::Ram { frames, frame_count, pace, shown } => {
+                let index = shown.next()?;
                 Some(Ok(Sample {
                     index,
-                    frame: ping_pong(index, *frame_count),
+                    frame: ping_pong(pace.step(index), *frame_count),
                     pixels: Pixels::Shared(Arc::clone(frames)),
                 }))
             }

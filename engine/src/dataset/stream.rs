@@ -14,6 +14,7 @@
 //! cores, forwards and backwards took 1.8 and 1.9 ms a frame for OpenCV's own videos (a key frame
 //! in 12), 1.8 and 6.0 ms for H.264 with one in 250. That is why nothing is spooled to disk.
 
+use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -24,12 +25,13 @@ use crossbeam_channel::{Receiver, Sender, bounded};
 
 use super::checksum::checksum;
 use super::order::{Segment, Segments};
+use super::pace::Pace;
 use super::package::{Form, Package};
 use super::reader::Reader;
 use super::sample::{Pixels, Sample};
 use super::tracks::PerTrack;
 use super::{DatasetError, DecodeStats};
-use crate::frame::{BufferPool, Closed};
+use crate::frame::{BufferPool, Closed, PooledBuffer};
 
 /// Bytes that a stream's buffers may take, unless its least window and the frames in flight need
 /// more.
@@ -58,22 +60,29 @@ struct Tally {
 }
 
 impl Stream {
-    /// Starts to decode the first `count` samples for a consumer that holds at most `in_flight` of
-    /// them while it waits. `window` overrides the length of reversed windows.
+    /// Starts to decode the samples of the output frames `shown` for a consumer that holds at most
+    /// `in_flight` of them while it waits. `window` overrides the length of reversed windows.
     pub(super) fn start(
         package: &Package,
-        count: u64,
+        pace: Pace,
+        shown: Range<u64>,
         in_flight: usize,
         window: Option<usize>,
     ) -> Result<Self, DatasetError> {
         let frames = package.frame_count();
         let in_flight = in_flight.max(1);
-        let window = window.unwrap_or_else(|| best_window(package, count, in_flight));
+        let steps = match shown.end.checked_sub(1) {
+            Some(last) if last >= shown.start => pace.step(shown.start)..pace.step(last) + 1,
+            _ => 0..0,
+        };
+        let window = window.unwrap_or_else(|| best_window(package, steps.end, in_flight));
         let buffers = in_flight + window.max(AHEAD) + SPARE;
         let pools =
             package.tracks().try_map(|source| BufferPool::new(buffers, source.size.bytes()))?;
-        // Frames that are decoded once need no comparison, and an image file is its own proof.
-        let verify = package.form() == Form::Videos && count > frames as u64;
+        // Frames that are decoded once, from the beginning on, need no comparison, and an image file
+        // is its own proof.
+        let inside = steps.start > 0;
+        let verify = package.form() == Form::Videos && (inside || steps.end > frames as u64);
         let (sender, samples) = bounded(buffers + 1);
         let tally = Arc::new(Tally::default());
         let decoder = Decoder {
@@ -85,12 +94,15 @@ impl Stream {
             })?,
             pools: pools.clone(),
             samples: sender,
+            pace,
+            shown,
             tally: Arc::clone(&tally),
         };
-        let segments = Segments::new(count, frames, window);
+        let segments = Segments::new(steps, frames, window);
+        let learned = if verify && inside { frames } else { 0 };
         let thread = thread::Builder::new()
             .name("decoder".to_owned())
-            .spawn(move || decoder.run(segments, window))
+            .spawn(move || decoder.run(segments, window, learned))
             .map_err(|error| DatasetError::Thread { source: error.into() })?;
         Ok(Self {
             root: package.root().to_owned(),
@@ -173,23 +185,42 @@ struct Decoder {
     tracks: PerTrack<TrackDecoder>,
     pools: PerTrack<BufferPool>,
     samples: Sender<Result<Sample, DatasetError>>,
+    pace: Pace,
+    shown: Range<u64>,
     tally: Arc<Tally>,
 }
 
 impl Decoder {
-    fn run(mut self, segments: Segments, window: usize) {
+    fn run(mut self, mut segments: Segments, window: usize, learned: usize) {
         let mut held = Vec::with_capacity(window);
-        for segment in segments {
-            match self.play(segment, &mut held) {
-                Ok(()) => {}
-                Err(Stop::Dropped) => return,
-                Err(Stop::Failed(error)) => {
-                    // Refused only when nobody waits for it any more.
-                    let _unwanted = self.samples.send(Err(error));
-                    return;
-                }
-            }
+        let played = self
+            .learn(learned)
+            .and_then(|()| segments.try_for_each(|segment| self.play(segment, &mut held)));
+        if let Err(Stop::Failed(error)) = played {
+            // Refused only when nobody waits for it any more.
+            let _unwanted = self.samples.send(Err(error));
         }
+    }
+
+    /// Decodes the first `frames` frames in order, for their checksums alone.
+    fn learn(&mut self, frames: usize) -> Result<(), Stop> {
+        for _ in 0..frames {
+            let mut buffers = self.pools.try_map(BufferPool::take)?;
+            self.read(&mut buffers)?;
+        }
+        Ok(())
+    }
+
+    /// Reads the next frame of each track.
+    fn read(&mut self, buffers: &mut PerTrack<PooledBuffer>) -> Result<(), DatasetError> {
+        self.timed(|tracks| {
+            tracks
+                .iter_mut()
+                .zip(buffers.iter_mut())
+                .try_for_each(|(track, buffer)| track.read_next(buffer))
+        })?;
+        self.tally.frames.fetch_add(1, Ordering::Relaxed);
+        Ok(())
     }
 
     fn play(&mut self, segment: Segment, held: &mut Vec<Sample>) -> Result<(), Stop> {
@@ -197,13 +228,7 @@ impl Decoder {
         self.timed(|tracks| tracks.iter_mut().try_for_each(|track| track.seek(segment.first)))?;
         for i in 0..segment.len {
             let mut buffers = self.pools.try_map(BufferPool::take)?;
-            self.timed(|tracks| {
-                tracks
-                    .iter_mut()
-                    .zip(buffers.iter_mut())
-                    .try_for_each(|(track, buffer)| track.read_next(buffer))
-            })?;
-            self.tally.frames.fetch_add(1, Ordering::Relaxed);
+            self.read(&mut buffers)?;
             let PerTrack { background, crop, stored } = buffers;
             let sample = Sample {
                 index: segment.index_of(i),
@@ -222,8 +247,42 @@ impl Decoder {
         Ok(())
     }
 
-    fn hand_out(&self, sample: Sample) -> Result<(), Stop> {
-        self.samples.send(Ok(sample)).map_err(|_| Stop::Dropped)
+    /// Queues the sample of one step, once for each output frame that shows it.
+    fn hand_out(&self, mut sample: Sample) -> Result<(), Stop> {
+        let Range { start, end } = self.pace.frames_of(sample.index);
+        let (start, end) = (start.max(self.shown.start), end.min(self.shown.end));
+        for index in start..end {
+            let copy = match index + 1 < end {
+                true => Some(self.copy(&sample)?),
+                false => None,
+            };
+            sample.index = index;
+            self.samples.send(Ok(sample)).map_err(|_| Stop::Dropped)?;
+            match copy {
+                Some(copy) => sample = copy,
+                None => break,
+            }
+        }
+        Ok(())
+    }
+
+    /// The same images in buffers of their own. There is a spare one for that: whoever waits for a
+    /// sample holds no more than it said, and the window that is being handed out no more than the
+    /// rest.
+    fn copy(&self, sample: &Sample) -> Result<Sample, Stop> {
+        let Pixels::Owned { background: Some(background), crop, stored } = &sample.pixels else {
+            return Err(Stop::Dropped);
+        };
+        let mut buffers = self.pools.try_map(BufferPool::take)?;
+        buffers.background.copy_from_slice(background);
+        buffers.crop.copy_from_slice(crop);
+        if let (Some(to), Some(from)) = (&mut buffers.stored, stored) {
+            to.roi.copy_from_slice(&from.roi);
+            to.masked.copy_from_slice(&from.masked);
+        }
+        let PerTrack { background, crop, stored } = buffers;
+        let pixels = Pixels::Owned { background: Some(background), crop, stored };
+        Ok(Sample { pixels, ..*sample })
     }
 
     fn timed(

@@ -1,5 +1,7 @@
 //! How far apart two sets of images are.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
 /// Peak signal-to-noise ratio below which a converted network is refused, in dB.
@@ -33,6 +35,20 @@ impl Quality {
     /// Whether no byte differs.
     pub fn is_identical(&self) -> bool {
         self.differing_bytes == 0
+    }
+}
+
+impl fmt::Display for Quality {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { frames, psnr_db, worst_psnr_db, worst_frame, largest_difference, .. } = self;
+        match self.is_identical() {
+            true => write!(f, "no byte differs in {frames} frames"),
+            false => write!(
+                f,
+                "{psnr_db:.1} dB over {frames} frames, {worst_psnr_db:.1} dB in the worst \
+                 ({worst_frame}), bytes differ by up to {largest_difference}"
+            ),
+        }
     }
 }
 

@@ -3,6 +3,8 @@
 use std::io;
 use std::path::PathBuf;
 
+use crate::file::FileError;
+
 /// Why a model could not be read or written.
 #[derive(Debug, thiserror::Error)]
 pub enum OnnxError {
@@ -55,8 +57,8 @@ pub enum OnnxError {
     Write {
         /// The model.
         path: PathBuf,
-        /// What the operating system said.
+        /// What went wrong.
         #[source]
-        source: io::Error,
+        source: FileError,
     },
 }

@@ -1,14 +1,14 @@
 //! A model in memory.
 
 use std::collections::HashSet;
-use std::io::{self, Read, Write};
+use std::io::Read;
 use std::path::Path;
 
 use prost::Message;
 
 use super::proto::{GraphProto, ModelProto, TensorProto};
 use super::{OnnxError, TensorInfo};
-use crate::regular_file;
+use crate::file::{WholeFile, regular};
 
 /// Largest file that protobuf, and with it ONNX, allows.
 const MAX_BYTES: u64 = 2 << 30;
@@ -30,18 +30,34 @@ impl Model {
     /// ONNX model.
     pub fn load(path: impl AsRef<Path>) -> Result<Self, OnnxError> {
         let path = path.as_ref();
+        Self::decode(path, &Self::read(path)?)
+    }
+
+    /// The bytes of the model in `path`, not decoded.
+    ///
+    /// # Errors
+    /// The file cannot be read, is empty, or larger than 2 GiB.
+    pub fn read(path: &Path) -> Result<Vec<u8>, OnnxError> {
         let read = |source| OnnxError::Read { path: path.to_owned(), source };
-        let mut file = regular_file::open(path).map_err(read)?;
+        let mut file = regular::open(path).map_err(read)?;
         let bytes = file.metadata().map_err(read)?.len();
         if bytes > MAX_BYTES {
             return Err(OnnxError::TooLarge { path: path.to_owned(), bytes });
         }
         let mut data = Vec::new();
         file.read_to_end(&mut data).map_err(read)?;
-        if data.is_empty() {
-            return Err(OnnxError::Empty { path: path.to_owned() });
+        match data.is_empty() {
+            true => Err(OnnxError::Empty { path: path.to_owned() }),
+            false => Ok(data),
         }
-        let proto = ModelProto::decode(&data[..])
+    }
+
+    /// Decodes the bytes that were read from `path`.
+    ///
+    /// # Errors
+    /// They are truncated, or not an ONNX model.
+    pub fn decode(path: &Path, data: &[u8]) -> Result<Self, OnnxError> {
+        let proto = ModelProto::decode(data)
             .map_err(|source| OnnxError::Decode { path: path.to_owned(), source })?;
         match missing_field(&proto) {
             Some(missing) => Err(OnnxError::Incomplete { path: path.to_owned(), missing }),
@@ -59,7 +75,7 @@ impl Model {
         if bytes > MAX_BYTES {
             return Err(OnnxError::TooLarge { path: path.to_owned(), bytes });
         }
-        write_whole(path, &self.to_bytes())
+        WholeFile::replace(path, &self.to_bytes())
             .map_err(|source| OnnxError::Write { path: path.to_owned(), source })
     }
 
@@ -93,6 +109,12 @@ impl Model {
     /// The outputs, in the order of the file.
     pub fn outputs(&self) -> Vec<TensorInfo> {
         self.graph_or_empty(|graph| graph.output.iter().map(TensorInfo::from).collect())
+    }
+
+    /// The first constant of the main graph whose values are in a file of their own.
+    pub fn external_tensor(&self) -> Option<&str> {
+        let mut constants = self.proto.graph.iter().flat_map(|graph| &graph.initializer);
+        constants.find(|tensor| tensor.is_external()).map(TensorProto::name)
     }
 
     /// Version of the standard operator set; `None` where the model uses only others.
@@ -147,22 +169,6 @@ fn elements(dims: &[i64]) -> u64 {
     dims.iter().fold(1, |product: u64, &dim| {
         product.saturating_mul(u64::try_from(dim).unwrap_or_default())
     })
-}
-
-fn write_whole(path: &Path, data: &[u8]) -> io::Result<()> {
-    let folder = match path.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder,
-        _ => Path::new("."),
-    };
-    let mut builder = tempfile::Builder::new();
-    // A temporary file is private by default; what it becomes should follow the umask.
-    #[cfg(unix)]
-    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-    let mut file = builder.prefix(".onnx-").tempfile_in(folder)?;
-    file.write_all(data)?;
-    file.as_file().sync_all()?;
-    file.persist(path).map_err(|refused| refused.error)?;
-    Ok(())
 }
 
 #[cfg(test)]

@@ -3,7 +3,16 @@
 use std::fmt;
 
 use super::proto::type_proto::{Tensor, Value};
-use super::proto::{Dimension, DimensionValue, ValueInfoProto};
+use super::proto::{Dimension, DimensionValue, TensorProto, ValueInfoProto};
+
+impl TensorProto {
+    /// Whether the elements are in another file.
+    pub fn is_external(&self) -> bool {
+        /// Value of `data_location` for such data.
+        const EXTERNAL: i32 = 1;
+        self.data_location() == EXTERNAL || !self.external_data.is_empty()
+    }
+}
 
 /// Type of a tensor's elements. Displayed as NumPy and ONNX Runtime name it: `float32`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -1,18 +1,12 @@
 //! How many threads do what.
 
 use std::fmt;
-use std::num::NonZero;
 
 /// Largest accepted batch.
 pub const MAX_BATCH: usize = 256;
 
 /// Largest accepted number of compositing workers.
 pub const MAX_WORKERS: usize = 256;
-
-/// CPU cores that this process may use.
-pub fn cores() -> usize {
-    std::thread::available_parallelism().map_or(1, NonZero::get)
-}
 
 /// The threads of a run that can be busy at one time, against the cores there are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -15,8 +15,9 @@ pub(super) struct Filling<'a> {
     pub(super) speech: Speech,
     /// Frames in a full batch.
     pub(super) room: usize,
-    /// The frame that comes next, which is how many there were.
-    pub(super) next: u64,
+    /// The first frame, and the one that comes next.
+    first: u64,
+    next: u64,
     /// Whether the speech has ended before that.
     pub(super) over: bool,
 }
@@ -28,7 +29,13 @@ impl<'a> Filling<'a> {
         speech: Speech,
         room: usize,
     ) -> Self {
-        Self { source, assembler, speech, room, next: 0, over: false }
+        let first = speech.shown().start;
+        Self { source, assembler, speech, room, first, next: first, over: false }
+    }
+
+    /// Frames that were filled in.
+    pub(super) fn filled(&self) -> u64 {
+        self.next - self.first
     }
 
     /// Waits until the next frame can be made. `false` when none comes any more, when cancelled, or

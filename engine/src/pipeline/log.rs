@@ -1,5 +1,6 @@
 //! What is remembered of a run while it goes on.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::batch::BatchTrace;
@@ -43,6 +44,12 @@ impl BusyTimes {
     }
 }
 
+/// Hears how far a run is, from the thread that hands frames to the sink. It should return quickly.
+pub trait RunObserver: Send + Sync {
+    /// The sink has taken `frames` frames of the run; until then the stages were busy for `busy`.
+    fn progress(&self, frames: u64, busy: &BusyTimes);
+}
+
 /// Sums, and the latest traces themselves where they are wanted.
 pub(super) struct RunLog {
     pub(super) busy: BusyTimes,
@@ -51,17 +58,23 @@ pub(super) struct RunLog {
     room: usize,
     /// Where the next trace goes in a full ring.
     oldest: usize,
+    frames: u64,
+    observer: Option<Arc<dyn RunObserver>>,
 }
 
 impl RunLog {
-    /// A log that keeps the latest `room` traces.
-    pub(super) fn new(room: usize) -> Self {
+    /// A log that keeps the latest `room` traces and tells `observer` about each.
+    pub(super) fn new(room: usize, observer: Option<Arc<dyn RunObserver>>) -> Self {
         let traces = Vec::with_capacity(room);
-        Self { busy: BusyTimes::default(), traces, room, oldest: 0 }
+        Self { busy: BusyTimes::default(), traces, room, oldest: 0, frames: 0, observer }
     }
 
     pub(super) fn push(&mut self, trace: BatchTrace) {
         self.busy.add(&trace);
+        self.frames += trace.frames as u64;
+        if let Some(observer) = &self.observer {
+            observer.progress(self.frames, &self.busy);
+        }
         if self.traces.len() < self.room {
             self.traces.push(trace);
         } else if let Some(oldest) = self.traces.get_mut(self.oldest) {
@@ -84,7 +97,7 @@ mod tests {
     use super::*;
 
     fn kept(room: usize, pushed: usize) -> Vec<usize> {
-        let mut log = RunLog::new(room);
+        let mut log = RunLog::new(room, None);
         for frames in 1..=pushed {
             log.push(BatchTrace { frames, ..BatchTrace::new(Instant::now()) });
         }

@@ -11,10 +11,12 @@ mod run;
 mod sequential;
 mod stages;
 
-pub use budget::{MAX_BATCH, MAX_WORKERS, ThreadBudget, cores};
+pub use budget::{MAX_BATCH, MAX_WORKERS, ThreadBudget};
 pub use cancel::CancelToken;
 pub use error::PipelineError;
-pub use log::BusyTimes;
+pub use log::{BusyTimes, RunObserver};
 pub use probe::StageRates;
 pub use run::{Mode, Pipeline, PipelineOptions, RunReport};
 pub use stages::Stages;
+
+pub use crate::threads::cores;

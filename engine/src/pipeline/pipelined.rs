@@ -48,8 +48,8 @@ pub(super) fn run(
 ) -> Result<RunReport, PipelineError> {
     let started = Instant::now();
     let log = pipeline.log(&speech);
-    let source = pipeline.stages.store.source(speech.most(), pipeline.frames_in_flight())?;
-    let Pipeline { stages, workers, batches, slots, outputs, options } = pipeline;
+    let source = pipeline.stages.store.source(speech.shown(), pipeline.frames_in_flight())?;
+    let Pipeline { stages, workers, batches, slots, outputs, options, .. } = pipeline;
     let host_batches = batches.len();
     let backend = &mut *stages.backend;
     let composite = CompositeStage {
@@ -206,7 +206,7 @@ fn assemble(
     }
     if filling.over {
         // Nobody else sets it.
-        let _first = total.set(filling.next);
+        let _first = total.set(filling.filled());
     }
     Ok(())
 }

@@ -106,7 +106,7 @@ impl Pipeline {
     /// Over there and back again, as far as that goes in the time there is.
     fn decode_rate(&self) -> Result<f64, PipelineError> {
         let count = 2 * self.stages.rects.len() as u64 + FRAMES;
-        let mut source = self.stages.store.source(count, self.frames_in_flight())?;
+        let mut source = self.stages.store.source(0..count, self.frames_in_flight())?;
         // The first ones fill the decoder's queue and are not counted.
         for _ in 0..FRAMES {
             source.next().transpose()?;
@@ -125,7 +125,7 @@ impl Pipeline {
         while busy < AT_LEAST / 4 {
             batch.clear();
             let count = self.options.batch as u64;
-            for sample in self.stages.store.source(count, self.frames_in_flight())? {
+            for sample in self.stages.store.source(0..count, self.frames_in_flight())? {
                 let sample = sample?;
                 let started = Instant::now();
                 self.stages.assembler.push(batch, sample);
@@ -147,7 +147,7 @@ impl Pipeline {
         let mut ready = vec![batch];
         for mut other in self.batches.split_off(self.batches.len() - spare) {
             let count = self.options.batch as u64;
-            for sample in self.stages.store.source(count, self.frames_in_flight())? {
+            for sample in self.stages.store.source(0..count, self.frames_in_flight())? {
                 self.stages.assembler.push(&mut other, sample?);
             }
             ready.push(other);

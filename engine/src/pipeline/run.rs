@@ -1,13 +1,15 @@
 //! A pipeline: set up once, run many times.
 
 use std::fmt;
+use std::ops::Range;
 use std::str::FromStr;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rayon::prelude::*;
 
 use super::budget::{MAX_BATCH, MAX_WORKERS};
-use super::log::{BusyTimes, RunLog};
+use super::log::{BusyTimes, RunLog, RunObserver};
 use super::{CancelToken, PipelineError, Stages, pipelined, sequential};
 use crate::batch::{BatchTrace, Completed, HostBatch, PredictionView, Span};
 use crate::composite::{CompositeError, Compositor, Scratch};
@@ -103,6 +105,7 @@ pub struct Pipeline {
     pub(super) batches: Vec<HostBatch>,
     pub(super) slots: Vec<Slot>,
     pub(super) outputs: BufferPool,
+    observer: Option<Arc<dyn RunObserver>>,
 }
 
 impl Pipeline {
@@ -127,7 +130,7 @@ impl Pipeline {
         // Frames of a streamed store bring their own output buffer.
         let pooled = if stages.store.in_ram() { Self::frames_downstream(options) } else { 0 };
         let outputs = BufferPool::new(pooled, stages.frame.bytes())?;
-        Ok(Self { stages, options, workers, batches, slots, outputs })
+        Ok(Self { stages, options, workers, batches, slots, outputs, observer: None })
     }
 
     /// The parts, to be connected differently.
@@ -145,6 +148,11 @@ impl Pipeline {
         self.options
     }
 
+    /// Has every later run tell `observer` how far it is.
+    pub fn observe(&mut self, observer: Arc<dyn RunObserver>) {
+        self.observer = Some(observer);
+    }
+
     /// Renders output frames `0..frames` into `sink`.
     ///
     /// The frames reach the sink in order and each exactly once. Cancelling finishes the frames in
@@ -159,8 +167,22 @@ impl Pipeline {
         sink: Box<dyn Sink>,
         cancel: &CancelToken,
     ) -> Result<RunReport, PipelineError> {
+        self.run_part(0..frames, sink, cancel)
+    }
+
+    /// Renders the output frames `shown` into `sink`: the same frames as a run from the beginning
+    /// gives, as long as the network's predictions do not depend on which frames share a batch.
+    ///
+    /// # Errors
+    /// As [`run`](Self::run).
+    pub fn run_part(
+        &mut self,
+        shown: Range<u64>,
+        sink: Box<dyn Sink>,
+        cancel: &CancelToken,
+    ) -> Result<RunReport, PipelineError> {
         let features = self.stages.assembler.features().clone();
-        self.run_speech(Speech::Known { features, frames }, sink, cancel)
+        self.run_speech(Speech::Known { features, shown }, sink, cancel)
     }
 
     /// Renders the frames of `speech` into `sink`, as [`run`](Self::run) does.
@@ -213,10 +235,13 @@ impl Pipeline {
     /// A log for a run of `speech`.
     pub(super) fn log(&self, speech: &Speech) -> RunLog {
         let batches = match speech {
-            Speech::Known { frames, .. } => frames.div_ceil(self.options.batch as u64),
+            Speech::Known { shown, .. } => {
+                shown.end.saturating_sub(shown.start).div_ceil(self.options.batch as u64)
+            }
             Speech::Fed(_) => LATEST_TRACES,
         };
-        RunLog::new(if self.options.trace { usize::try_from(batches).unwrap_or(0) } else { 0 })
+        let room = if self.options.trace { usize::try_from(batches).unwrap_or(0) } else { 0 };
+        RunLog::new(room, self.observer.clone())
     }
 }
 

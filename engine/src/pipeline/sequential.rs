@@ -20,8 +20,8 @@ pub(super) fn run(
 ) -> Result<RunReport, PipelineError> {
     let started = Instant::now();
     let log = pipeline.log(&speech);
-    let source = pipeline.stages.store.source(speech.most(), pipeline.frames_in_flight())?;
-    let Pipeline { stages, workers, batches, slots, outputs, options } = pipeline;
+    let source = pipeline.stages.store.source(speech.shown(), pipeline.frames_in_flight())?;
+    let Pipeline { stages, workers, batches, slots, outputs, options, .. } = pipeline;
     let work = Loop {
         filling: Filling::new(source, &stages.assembler, speech, options.batch),
         backend: &mut *stages.backend,
@@ -111,7 +111,7 @@ impl Loop<'_> {
             batches.push(batch);
         }
         let finishing = Instant::now();
-        let whole = filling.over && saved == filling.next;
+        let whole = filling.over && saved == filling.filled();
         if whole || cancel.is_cancelled() {
             sink.finish()?;
         }

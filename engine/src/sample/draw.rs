@@ -58,7 +58,7 @@ pub(super) struct Brush<'a, 'p> {
 }
 
 impl<'a, 'p> Brush<'a, 'p> {
-    fn new(pixels: &'a mut PixmapMut<'p>, transform: Transform) -> Self {
+    pub(super) fn new(pixels: &'a mut PixmapMut<'p>, transform: Transform) -> Self {
         Self { pixels, transform }
     }
 

@@ -96,6 +96,12 @@ fn draw_nose(brush: &mut Brush<'_, '_>, dx: f32) {
     brush.stroke(&under, 0.013, plain(SKIN_SHADE, 0.85));
 }
 
+/// The mouth alone, on a patch of skin that hides the one below wherever the head is turned.
+pub(super) fn draw_mouth_patch(brush: &mut Brush<'_, '_>, open: f32) {
+    brush.fill(&ellipse((0.0, 0.585), (0.25, 0.10)), skin());
+    draw_mouth(brush, 0.0, open);
+}
+
 /// `open` 0 to 1.
 fn draw_mouth(brush: &mut Brush<'_, '_>, dx: f32, open: f32) {
     let (x, y) = (dx, 0.575);

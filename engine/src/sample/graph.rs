@@ -9,6 +9,7 @@ use crate::onnx::proto::{
 };
 
 use super::Batch;
+use super::weights::Kernel;
 
 /// Versions that every ONNX Runtime and TensorRT of the last years reads.
 const IR_VERSION: i64 = 8;
@@ -72,6 +73,21 @@ impl GraphBuilder {
             attribute: attributes,
             ..Default::default()
         });
+    }
+
+    /// Adds a convolution and its weights.
+    pub(super) fn conv(&mut self, input: &str, kernel: &Kernel, output: &str) {
+        let shape = kernel.shape;
+        let (weight, bias) = (format!("{output}.weight"), format!("{output}.bias"));
+        self.floats(&weight, &shape.weight_dims(), &kernel.weight);
+        self.floats(&bias, &[shape.outputs], &kernel.bias);
+        let attributes = vec![
+            ints("kernel_shape", &[shape.kernel; 2]),
+            ints("strides", &shape.strides),
+            ints("pads", &[shape.padding; 4]),
+            int("group", shape.groups),
+        ];
+        self.node("Conv", &[input, &weight, &bias], output, attributes);
     }
 
     pub(super) fn finish(self) -> Model {

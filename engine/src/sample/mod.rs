@@ -1,9 +1,11 @@
 //! Sample packages and networks: something to render and to measure where no avatar is at hand, and
 //! input for tests.
 //!
-//! [`write_package`] draws a complete avatar package; [`unet`] and [`probe`] make the networks that
-//! go into it.
+//! [`write_package`] draws a complete avatar package and gives it something to say; [`unet`],
+//! [`probe`] and [`demo`] make the networks that go into it, [`audio_encoder`] the one that listens.
 
+mod audio_encoder;
+mod demo;
 mod draw;
 mod error;
 mod face;
@@ -15,10 +17,13 @@ mod network;
 mod options;
 mod package;
 mod probe;
+mod speech;
 #[cfg(feature = "opencv")]
 mod videos;
 mod weights;
 
+pub use audio_encoder::audio_encoder;
+pub use demo::demo;
 pub use error::SampleError;
 pub use network::unet;
 pub use options::{Batch, Form, NetworkKind, SampleOptions};

@@ -8,8 +8,8 @@ use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use serde::Deserialize;
 
+use crate::file::regular;
 use crate::frame::{Rect, Size};
-use crate::regular_file;
 
 use super::{FPS, SampleError};
 
@@ -25,6 +25,8 @@ const SWAY: (f32, f32) = (26.0, 16.0);
 const SMOOTHING: usize = 3;
 /// Seconds from one blink to the next, and half the length of a blink.
 const BLINK: (f32, f32) = (2.3, 0.11);
+/// Syllables a second.
+const SYLLABLES: f32 = 3.1;
 
 /// What the head does in one frame. Lengths are pixels of the frame.
 #[derive(Clone, Copy, Debug)]
@@ -60,7 +62,11 @@ impl Motion {
 
     /// A sine of `hertz` at `frame`, with one of the phases.
     fn wave(&self, frame: usize, hertz: f32, phase: usize) -> f32 {
-        (seconds(frame) * hertz * TAU + self.phases[phase]).sin()
+        self.wave_at(seconds(frame), hertz, phase)
+    }
+
+    fn wave_at(&self, time: f32, hertz: f32, phase: usize) -> f32 {
+        (time * hertz * TAU + self.phases[phase]).sin()
     }
 
     /// Square rectangles of a head that sways, all inside frames of `size`.
@@ -109,9 +115,21 @@ impl Motion {
 
     /// How far the mouth is open, 0 to 1: syllables inside phrases, with pauses.
     pub(super) fn mouth(&self, frame: usize) -> f32 {
-        let phrase = (0.75 + self.wave(frame, 0.43, 0)).clamp(0.0, 1.0);
-        let syllables = 0.5 + 0.35 * self.wave(frame, 3.1, 1) + 0.15 * self.wave(frame, 5.3, 2);
+        self.mouth_at(seconds(frame))
+    }
+
+    /// The same at any time, in seconds.
+    pub(super) fn mouth_at(&self, time: f32) -> f32 {
+        let phrase = (0.75 + self.wave_at(time, 0.43, 0)).clamp(0.0, 1.0);
+        let syllables =
+            0.5 + 0.35 * self.wave_at(time, SYLLABLES, 1) + 0.15 * self.wave_at(time, 5.3, 2);
         phrase * syllables
+    }
+
+    /// Which syllable is spoken at a time, and how much of it is over. The mouth closes between two.
+    pub(super) fn syllable_at(&self, time: f32) -> (usize, f32) {
+        let syllables = time * SYLLABLES + self.phases[1] / TAU + 0.25;
+        (syllables as usize, syllables.fract())
     }
 
     fn blink(&self, frame: usize) -> f32 {
@@ -132,7 +150,7 @@ pub(super) fn read_rectangles(
         rect: [i64; 4],
     }
 
-    let bytes = regular_file::read(path)
+    let bytes = regular::read(path)
         .map_err(|source| SampleError::ReadRectangles { path: path.to_owned(), source })?;
     let bad = |problem: String| SampleError::Rectangles { path: path.to_owned(), problem };
     let entries: HashMap<String, Entry> = serde_json::from_slice(&bytes).map_err(|error| {

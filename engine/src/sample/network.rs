@@ -2,7 +2,7 @@
 
 use crate::onnx::Model;
 
-use super::graph::{GraphBuilder, int, ints, string};
+use super::graph::{GraphBuilder, int, string};
 use super::weights::{Block, ConvShape, Kernel, TONE_KNOTS, Weights, logit};
 use super::{AUDIO_DIMS, Batch, SampleError};
 
@@ -206,18 +206,8 @@ impl Network {
     }
 
     fn conv(&mut self, name: &str, x: &Tensor, kernel: &Kernel) -> Tensor {
-        let shape = kernel.shape;
-        let (weight, bias) = (format!("{name}.weight"), format!("{name}.bias"));
-        self.graph.floats(&weight, &shape.weight_dims(), &kernel.weight);
-        self.graph.floats(&bias, &[shape.outputs], &kernel.bias);
-        let attributes = vec![
-            ints("kernel_shape", &[shape.kernel; 2]),
-            ints("strides", &[shape.stride; 2]),
-            ints("pads", &[shape.padding; 4]),
-            int("group", shape.groups),
-        ];
-        self.graph.node("Conv", &[&x.name, &weight, &bias], name, attributes);
-        Tensor::new(name, shape.outputs)
+        self.graph.conv(&x.name, kernel, name);
+        Tensor::new(name, kernel.shape.outputs)
     }
 
     fn relu(&mut self, x: &Tensor) -> Tensor {

@@ -30,6 +30,9 @@ pub enum NetworkKind {
     Unet,
     /// [`probe`](super::probe): exact arithmetic.
     Probe,
+    /// [`demo`](super::demo): a mouth that opens with the sound. In the package's own frames it
+    /// stays closed.
+    Demo,
 }
 
 /// What a sample package is to contain.

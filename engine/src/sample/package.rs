@@ -12,20 +12,26 @@ use serde_json::{Value, json};
 
 use crate::frame::{ModelGeometry, Rect, Size};
 
+use super::audio_encoder::{audio_encoder, loudness};
 use super::draw::Painter;
 use super::features::{self, features};
 use super::images::ImageWriter;
 use super::motion::{Motion, Pose, read_rectangles};
+use super::speech::Speech;
 #[cfg(feature = "opencv")]
 use super::videos::VideoSetWriter;
-use super::{AUDIO_DIMS, Batch, FPS, Form, NetworkKind, SampleError, SampleOptions, probe, unet};
+use super::{
+    AUDIO_DIMS, Batch, FPS, Form, NetworkKind, SampleError, SampleOptions, demo, probe, unet,
+};
 
 /// Frames drawn before they are written.
 const CHUNK: usize = 16;
 const MANIFEST: &str = "package_info.json";
 const FEATURES: &str = "aud_ave.npy";
+const SPEECH: &str = "speech.wav";
 const RECTANGLES: &str = "cache/crop_rectangles.json";
 const NETWORK: &str = "checkpoint/model_best.onnx";
+const AUDIO_ENCODER: &str = "checkpoint/audio_encoder.onnx";
 
 /// A BGR image for the image crate, which has no name for that order.
 type Bgr = ImageBuffer<Rgb<u8>, Vec<u8>>;
@@ -73,8 +79,9 @@ impl FrameSet {
 }
 
 /// Writes a complete avatar package to the folder `dir`: a drawn head that moves and speaks, its
-/// crops, made-up audio features, and a network. `progress` is called with the number of frames that
-/// are done, and may end the work.
+/// crops, a network, and as many seconds of sound that is like speech, with an audio encoder and
+/// made-up features. The sound, the features and the drawn mouth follow the same syllables.
+/// `progress` is called with the number of frames that are done, and may end the work.
 ///
 /// The package appears whole or not at all. An earlier sample package in `dir` is replaced.
 ///
@@ -131,7 +138,7 @@ fn refuse_other_contents(dir: &Path) -> Result<(), SampleError> {
     let manifest: Value = serde_json::from_slice(&manifest).unwrap_or_default();
     let is_sample = manifest.get("sample").is_some();
     let top = |name: &str| {
-        matches!(name, MANIFEST | FEATURES | "cache" | "checkpoint" | "full_body_img")
+        matches!(name, MANIFEST | FEATURES | SPEECH | "cache" | "checkpoint" | "full_body_img")
             || name.ends_with("_video.mp4")
     };
     let cache = |name: &str| {
@@ -139,7 +146,7 @@ fn refuse_other_contents(dir: &Path) -> Result<(), SampleError> {
             || name.starts_with("crops_")
             || name.starts_with("rois_")
     };
-    let checkpoint = |name: &str| name == "model_best.onnx";
+    let checkpoint = |name: &str| matches!(name, "model_best.onnx" | "audio_encoder.onnx");
     let top = |name: &str| is_sample && top(name);
     let found = [
         foreign(dir, top)?,
@@ -206,8 +213,9 @@ impl<'a> Plan<'a> {
             fs::create_dir_all(&folder).map_err(SampleError::write(folder))?;
         }
         self.write_frames(root, progress)?;
-        self.write_features(root)?;
+        self.write_sound(root)?;
         self.network()?.save(root.join(NETWORK))?;
+        audio_encoder(self.options.seed, self.options.batch).save(root.join(AUDIO_ENCODER))?;
         let rects = self.rects.iter().enumerate().map(|(frame, rect)| {
             (frame.to_string(), json!({ "rect": [rect.x1, rect.y1, rect.x2, rect.y2] }))
         });
@@ -221,7 +229,10 @@ impl<'a> Plan<'a> {
         progress: &mut dyn FnMut(usize) -> ControlFlow<()>,
     ) -> Result<(), SampleError> {
         let painter = Painter::new(self.options.size);
-        let poses = self.motion.poses(&self.rects);
+        let mut poses = self.motion.poses(&self.rects);
+        if self.options.network == NetworkKind::Demo {
+            poses.iter_mut().for_each(|pose| pose.mouth = 0.0);
+        }
         let mut writer = FrameWriter::create(root, &self.kinds, self.options.form)?;
         for (i, chunk) in poses.chunks(CHUNK).enumerate() {
             let first = i * CHUNK;
@@ -256,12 +267,17 @@ impl<'a> Plan<'a> {
         FrameSet([frame, crop, roi, masked])
     }
 
-    fn write_features(&self, root: &Path) -> Result<(), SampleError> {
+    fn write_sound(&self, root: &Path) -> Result<(), SampleError> {
+        let SampleOptions { frames, seed, .. } = *self.options;
+        let speech = Speech::new(frames, seed, &self.motion);
+        let path = root.join(SPEECH);
+        fs::write(&path, speech.wav()).map_err(SampleError::write(&path))?;
+
         let path = root.join(FEATURES);
-        let rows = features(self.options.frames, self.options.seed, &self.motion);
+        let rows = features(&loudness(&speech.sound(), frames), seed, &self.motion);
         let write = || {
             let mut data = Vec::new();
-            let shape = [self.options.frames as u64, features::WIDTH as u64];
+            let shape = [frames as u64, features::WIDTH as u64];
             let header = npyz::WriteOptions::new().default_dtype().shape(&shape);
             let mut npy = header.writer(&mut data).begin_nd()?;
             npy.extend(rows)?;
@@ -276,6 +292,7 @@ impl<'a> Plan<'a> {
         match network {
             NetworkKind::Unet => unet(side, seed, batch),
             NetworkKind::Probe => Ok(probe(side, batch)),
+            NetworkKind::Demo => Ok(demo(side, batch)),
         }
     }
 
@@ -328,12 +345,14 @@ fn describe(options: &SampleOptions) -> Value {
         "network": match options.network {
             NetworkKind::Unet => "unet",
             NetworkKind::Probe => "probe",
+            NetworkKind::Demo => "demo",
         },
         "batch": match options.batch {
             Batch::Symbolic => None,
             Batch::Fixed(n) => Some(n),
         },
         "seed": options.seed,
+        "sound": SPEECH,
         "rects": options.rects,
     })
 }

@@ -20,13 +20,14 @@ const TONE_END: f32 = 1.0;
 /// The logit is infinite at 0 and 1: pixels are kept this far away from both.
 const TONE_MARGIN: f32 = 0.003;
 
-/// Shape of a convolution, square in every respect.
+/// Shape of a convolution with a square kernel.
 #[derive(Clone, Copy)]
 pub(super) struct ConvShape {
     pub(super) inputs: usize,
     pub(super) outputs: usize,
     pub(super) kernel: usize,
-    pub(super) stride: usize,
+    /// Down the rows, and along them.
+    pub(super) strides: [usize; 2],
     pub(super) padding: usize,
     pub(super) groups: usize,
 }
@@ -34,7 +35,7 @@ pub(super) struct ConvShape {
 impl ConvShape {
     /// 1x1: mixes channels.
     pub(super) const fn pointwise(inputs: usize, outputs: usize) -> Self {
-        Self { inputs, outputs, kernel: 1, stride: 1, padding: 0, groups: 1 }
+        Self { inputs, outputs, kernel: 1, strides: [1; 2], padding: 0, groups: 1 }
     }
 
     /// 3x3 on each channel alone.
@@ -43,7 +44,7 @@ impl ConvShape {
             inputs: channels,
             outputs: channels,
             kernel: 3,
-            stride,
+            strides: [stride; 2],
             padding: 1,
             groups: channels,
         }
@@ -51,7 +52,7 @@ impl ConvShape {
 
     /// 3x3 on all channels.
     pub(super) const fn full(inputs: usize, outputs: usize, stride: usize, padding: usize) -> Self {
-        Self { inputs, outputs, kernel: 3, stride, padding, groups: 1 }
+        Self { inputs, outputs, kernel: 3, strides: [stride; 2], padding, groups: 1 }
     }
 
     /// Dimensions of the weights: outputs, inputs of a group, rows, columns.
@@ -87,6 +88,13 @@ impl Kernel {
     pub(super) fn set(&mut self, output: usize, input: usize, weight: f32) {
         let area = self.shape.kernel * self.shape.kernel;
         self.weight[output * self.shape.row_len() + input * area + area / 2] = weight;
+    }
+
+    /// Sets all weights with which `output` reads `input`, row after row.
+    pub(super) fn set_all(&mut self, output: usize, input: usize, weights: &[f32]) {
+        let area = self.shape.kernel * self.shape.kernel;
+        self.weight[output * self.shape.row_len() + input * area..][..area]
+            .copy_from_slice(weights);
     }
 
     /// Makes `output` a copy of `input`.
@@ -151,6 +159,11 @@ impl Weights {
     /// Weights of a convolution that a ReLU follows.
     pub(super) fn before_relu(&mut self, shape: ConvShape) -> Kernel {
         self.kernel(shape, RELU_GAIN)
+    }
+
+    /// Weights of a convolution whose input is added to its output.
+    pub(super) fn branch(&mut self, shape: ConvShape) -> Kernel {
+        self.kernel(shape, BRANCH_GAIN)
     }
 
     /// Weights of a block that widens its input `expansion` times.

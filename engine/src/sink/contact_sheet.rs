@@ -3,9 +3,9 @@
 use std::path::Path;
 
 use super::encode::{PNG_MAX_SIDE, encode_png};
-use super::saver::check_size;
-use super::whole_file::WholeFile;
+use super::saver::{check_size, write};
 use super::{Sink, SinkError};
+use crate::file::{FileError, WholeFile};
 use crate::frame::{OutputFrame, Size};
 
 /// Widest thumbnail in pixels.
@@ -50,7 +50,7 @@ impl ContactSheetSink {
             });
         }
         if out.is_dir() {
-            return Err(SinkError::NotAFile { path: out.to_owned() });
+            return Err(FileError::Folder { path: out.to_owned() }.into());
         }
         let most = usize::try_from(frames).unwrap_or(usize::MAX).max(1);
         let thumbs = thumbs.clamp(1, most);
@@ -69,6 +69,10 @@ impl ContactSheetSink {
 impl Sink for ContactSheetSink {
     fn write(&mut self, frame: OutputFrame) -> Result<(), SinkError> {
         check_size(&frame, self.frame)?;
+        // A run that continues an earlier one does not have its frames.
+        while self.next_wanted().is_some_and(|wanted| wanted < frame.index) {
+            self.drawn += 1;
+        }
         if self.next_wanted() == Some(frame.index) {
             self.sheet.draw(&frame, self.drawn);
             self.drawn += 1;
@@ -88,8 +92,8 @@ impl Sink for ContactSheetSink {
         encode_png(&self.sheet.rgb, self.sheet.size, &mut bytes).map_err(|source| {
             SinkError::Encode { what: what.to_string(), format: "png", source }
         })?;
-        file.write(what, &bytes)?;
-        file.commit()
+        write(&mut file, what, &bytes)?;
+        Ok(file.commit()?)
     }
 }
 

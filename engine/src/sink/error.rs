@@ -4,6 +4,8 @@ use std::error::Error;
 use std::io;
 use std::path::PathBuf;
 
+use super::video::VideoError;
+use crate::file::FileError;
 use crate::frame::Size;
 
 /// Why frames could not be saved.
@@ -11,8 +13,8 @@ use crate::frame::Size;
 pub enum SinkError {
     /// The text names no sink.
     #[error(
-        "\"{text}\" names no place for frames: expected null, png:DIR, jpg:DIR, raw:FILE, or raw:- \
-         for standard output"
+        "\"{text}\" names no place for frames: expected null, png:DIR, jpg:DIR, video:FILE (.mp4, \
+         .mov or .mkv), raw:FILE, or raw:- for standard output"
     )]
     UnknownTarget {
         /// What was given.
@@ -40,18 +42,6 @@ pub enum SinkError {
         /// The folder that was asked for.
         path: PathBuf,
     },
-    /// A device, a pipe or a dangling link is where the output file should be.
-    #[error("{} is no regular file: expected the path of a file to write", path.display())]
-    NotRegular {
-        /// The file that was asked for.
-        path: PathBuf,
-    },
-    /// A folder is where the output file should be.
-    #[error("{} is a folder: expected the path of a file to write", path.display())]
-    NotAFile {
-        /// The file that was asked for.
-        path: PathBuf,
-    },
     /// The folder for images could not be made.
     #[error("cannot make the folder {}", path.display())]
     CreateFolder {
@@ -60,10 +50,13 @@ pub enum SinkError {
         /// What the operating system said.
         source: io::Error,
     },
-    /// A file could not be created or opened for writing.
+    /// A file could not be begun or put in place.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// A pipe, a device or standard output could not be opened for writing.
     #[error("cannot create the file {}", path.display())]
-    CreateFile {
-        /// The file, under its final name.
+    Open {
+        /// What was asked for.
         path: PathBuf,
         /// What the operating system said.
         source: io::Error,
@@ -86,14 +79,6 @@ pub enum SinkError {
         /// The pipe, or `standard output`.
         place: String,
     },
-    /// A complete file could not be given its name.
-    #[error("cannot put the finished file in place at {}", path.display())]
-    PutInPlace {
-        /// The file's final name.
-        path: PathBuf,
-        /// What the operating system said.
-        source: io::Error,
-    },
     /// A frame could not be encoded.
     #[error("cannot encode {what} as {format}")]
     Encode {
@@ -114,6 +99,9 @@ pub enum SinkError {
         /// The size given when the sink was opened.
         expected: Size,
     },
+    /// A video.
+    #[error(transparent)]
+    Video(#[from] VideoError),
     /// The operating system refused a thread.
     #[error("cannot start a thread to save frames")]
     Thread {

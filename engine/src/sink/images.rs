@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 use super::encode::{
     EncoderError, JPEG_MAX_SIDE, JpegEncoder, PNG_MAX_SIDE, bgr_to_rgb, encode_png,
 };
-use super::saver::{Saver, check_size};
-use super::whole_file::WholeFile;
+use super::saver::{Saver, check_size, write};
 use super::{ImageFormat, SinkError, SinkOptions};
+use crate::file::WholeFile;
 use crate::frame::{OutputFrame, Size};
 
 /// Writes `frame_00000.png` and so on into one folder.
@@ -74,8 +74,8 @@ impl Saver for ImageSaver {
         let name = format!("frame_{index:0digits$}.{extension}", digits = self.digits);
         let path = self.folder.join(name);
         let mut file = WholeFile::create(&path)?;
-        file.write(format_args!("frame {index}"), bytes)?;
-        file.commit()
+        write(&mut file, format_args!("frame {index}"), bytes)?;
+        Ok(file.commit()?)
     }
 
     fn complete(&mut self) -> Result<(), SinkError> {
@@ -110,7 +110,8 @@ fn make_folder(folder: &Path) -> Result<(), SinkError> {
     }
     fs::create_dir_all(folder)
         .map_err(|source| SinkError::CreateFolder { path: folder.to_owned(), source })?;
-    WholeFile::create(&folder.join("frame")).map(drop)
+    WholeFile::create(&folder.join("frame"))?;
+    Ok(())
 }
 
 #[cfg(test)]

@@ -14,9 +14,9 @@ mod null;
 mod raw;
 mod saver;
 mod target;
-mod whole_file;
+pub mod video;
 
 pub use contact_sheet::ContactSheetSink;
 pub use error::SinkError;
 pub use frame_sink::{SaveObserver, Sink};
-pub use target::{ImageFormat, SinkOptions, SinkTarget};
+pub use target::{ImageFormat, SinkOptions, SinkTarget, is_video};

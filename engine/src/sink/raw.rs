@@ -6,8 +6,8 @@ use std::os::fd::AsFd;
 use std::path::Path;
 
 use super::SinkError;
-use super::saver::{Saver, check_size};
-use super::whole_file::WholeFile;
+use super::saver::{Saver, check_size, write};
+use crate::file::{FileError, WholeFile};
 use crate::frame::{OutputFrame, Size};
 
 /// Appends the bytes of each frame to a file, a pipe or a device.
@@ -28,10 +28,10 @@ enum Output {
 impl RawSaver {
     /// For frames of `size` pixels into the file `path`. A named pipe waits for its reader here.
     pub(super) fn create(path: &Path, size: Size) -> Result<Self, SinkError> {
-        let failed = |source| SinkError::CreateFile { path: path.to_owned(), source };
+        let failed = |source| SinkError::Open { path: path.to_owned(), source };
         let out = match fs::metadata(path) {
             Ok(found) if found.is_dir() => {
-                return Err(SinkError::NotAFile { path: path.to_owned() });
+                return Err(FileError::Folder { path: path.to_owned() }.into());
             }
             // The file behind a link is replaced, not the link: /dev/stdout is one.
             Ok(found) if found.is_file() => {
@@ -51,8 +51,8 @@ impl RawSaver {
     pub(super) fn stdout(size: Size) -> Result<Self, SinkError> {
         // Not through `Stdout`, which looks for line ends and copies what follows the last one.
         let file = io::stdout().as_fd().try_clone_to_owned().map(File::from);
-        let file = file
-            .map_err(|source| SinkError::CreateFile { path: "standard output".into(), source })?;
+        let file =
+            file.map_err(|source| SinkError::Open { path: "standard output".into(), source })?;
         Ok(Self { out: Output::Direct(file), place: "standard output".to_owned(), size })
     }
 }
@@ -62,7 +62,9 @@ impl Saver for RawSaver {
         check_size(&frame, self.size)?;
         let index = frame.index;
         match &mut self.out {
-            Output::Whole(Some(whole)) => whole.write(format_args!("frame {index}"), &frame.pixels),
+            Output::Whole(Some(whole)) => {
+                write(whole, format_args!("frame {index}"), &frame.pixels)
+            }
             Output::Whole(None) => Err(SinkError::Closed),
             Output::Direct(file) => file.write_all(&frame.pixels).map_err(|source| {
                 let place = self.place.clone();
@@ -76,7 +78,7 @@ impl Saver for RawSaver {
 
     fn complete(&mut self) -> Result<(), SinkError> {
         match &mut self.out {
-            Output::Whole(whole) => whole.take().ok_or(SinkError::Closed)?.commit(),
+            Output::Whole(whole) => Ok(whole.take().ok_or(SinkError::Closed)?.commit()?),
             Output::Direct(_) => Ok(()),
         }
     }

@@ -1,6 +1,10 @@
 //! What saves one frame at a time, in whichever thread.
 
+use std::fmt;
+use std::io::Write as _;
+
 use super::SinkError;
+use crate::file::WholeFile;
 use crate::frame::{OutputFrame, Size};
 
 /// Encodes and writes frames. Each thread that saves frames owns one.
@@ -21,4 +25,17 @@ pub(super) fn check_size(frame: &OutputFrame, expected: Size) -> Result<(), Sink
     } else {
         Err(SinkError::FrameSize { index: frame.index, found: frame.size, expected })
     }
+}
+
+/// Appends `bytes` to `file`; `what` is what a message calls them.
+pub(super) fn write(
+    file: &mut WholeFile,
+    what: fmt::Arguments<'_>,
+    bytes: &[u8],
+) -> Result<(), SinkError> {
+    file.write_all(bytes).map_err(|source| SinkError::Write {
+        what: what.to_string(),
+        place: file.path().display().to_string(),
+        source,
+    })
 }

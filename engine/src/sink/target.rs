@@ -1,7 +1,7 @@
 //! What a user can name as the place for frames.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::Arc;
 
@@ -11,10 +11,11 @@ use super::inline::InlineSink;
 use super::null::NullSink;
 use super::raw::RawSaver;
 use super::saver::Saver;
+use super::video::{Identity, Start, VideoJob, VideoOptions};
 use super::{SaveObserver, Sink, SinkError};
 use crate::frame::Size;
 
-/// The place for frames. As text: `null`, `png:DIR`, `jpg:DIR`, `raw:FILE`, or `raw:-`.
+/// The place for frames. As text: `null`, `png:DIR`, `jpg:DIR`, `video:FILE`, `raw:FILE`, or `raw:-`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SinkTarget {
     /// Frames are dropped.
@@ -27,6 +28,9 @@ pub enum SinkTarget {
         /// The kind of image.
         format: ImageFormat,
     },
+    /// A video file: .mp4, .mov or .mkv. What an earlier attempt left beside it is thrown away; a
+    /// [`VideoJob`] can continue it instead.
+    Video(PathBuf),
     /// All frames in one file, as packed BGR rows. The file appears when it is complete; a named
     /// pipe or a device is written to directly.
     Raw(PathBuf),
@@ -70,6 +74,8 @@ pub struct SinkOptions {
     pub observer: Option<Arc<dyn SaveObserver>>,
     /// 1 to 100.
     pub jpeg_quality: u8,
+    /// What kind of video; `None` takes the usual settings and the ffmpeg on PATH.
+    pub video: Option<VideoOptions>,
 }
 
 impl SinkOptions {
@@ -80,7 +86,8 @@ impl SinkOptions {
     /// observer, [`Self::JPEG_QUALITY`].
     pub const fn new(frame: Size, frames: u64) -> Self {
         let jpeg_quality = Self::JPEG_QUALITY;
-        Self { frame, frames, encoders: 1, queue: 4, observer: None, jpeg_quality }
+        let (encoders, queue) = (1, 4);
+        Self { frame, frames, encoders, queue, observer: None, jpeg_quality, video: None }
     }
 }
 
@@ -96,6 +103,13 @@ impl SinkTarget {
             Self::Images { dir, format } => {
                 start(ImageSaver::open(dir, *format, &options)?, options)
             }
+            Self::Video(path) => {
+                let SinkOptions { frame, frames, queue, observer, video, .. } = options;
+                let video = video.map_or_else(VideoOptions::usual, Ok)?;
+                let identity = Identity::default();
+                VideoJob::begin(path, frame, frames, video, identity, Start::Restart)?
+                    .open(queue, observer)
+            }
             Self::Raw(path) => start(vec![RawSaver::create(path, options.frame)?], options),
             Self::RawStdout => start(vec![RawSaver::stdout(options.frame)?], options),
         }
@@ -107,9 +121,15 @@ impl SinkTarget {
             Self::Null => 0,
             // Half the cores: inference and compositing want the rest.
             Self::Images { .. } => cores.div_ceil(2).clamp(1, 8),
-            Self::Raw(_) | Self::RawStdout => 1,
+            Self::Video(_) | Self::Raw(_) | Self::RawStdout => 1,
         }
     }
+}
+
+/// Whether a file is named like a video that can be written.
+pub fn is_video(path: &Path) -> bool {
+    let extension = path.extension().and_then(|extension| extension.to_str());
+    matches!(extension, Some("mkv" | "mov" | "mp4"))
 }
 
 fn start<S: Saver>(savers: Vec<S>, options: SinkOptions) -> Result<Box<dyn Sink>, SinkError> {
@@ -130,6 +150,7 @@ impl FromStr for SinkTarget {
             None if text == "null" => Ok(Self::Null),
             Some(("raw", "-")) => Ok(Self::RawStdout),
             Some(("raw", file)) if !file.is_empty() => Ok(Self::Raw(file.into())),
+            Some(("video", file)) if is_video(Path::new(file)) => Ok(Self::Video(file.into())),
             Some(("png", dir)) if !dir.is_empty() => Ok(images(dir, ImageFormat::Png)),
             Some(("jpg", dir)) if !dir.is_empty() => Ok(images(dir, ImageFormat::Jpg)),
             _ => Err(SinkError::UnknownTarget { text: text.to_owned() }),
@@ -142,6 +163,7 @@ impl fmt::Display for SinkTarget {
         match self {
             Self::Null => f.write_str("null"),
             Self::Images { dir, format } => write!(f, "{}:{}", format.extension(), dir.display()),
+            Self::Video(path) => write!(f, "video:{}", path.display()),
             Self::Raw(path) => write!(f, "raw:{}", path.display()),
             Self::RawStdout => f.write_str("raw:-"),
         }

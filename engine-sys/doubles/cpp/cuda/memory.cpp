@@ -1,5 +1,6 @@
 // Memory of the device and pinned memory of the host, and copies between them.
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include <cstring>
 
@@ -16,14 +17,42 @@ std::size_t room() {
     return static_cast<std::size_t>(setting("ENGINE_DOUBLES_MEMORY", 8LL << 30));
 }
 
+std::size_t up(std::size_t bytes, std::size_t to) { return (bytes + to - 1) / to * to; }
+
+std::size_t page() {
+    static const auto bytes = static_cast<std::size_t>(sysconf(_SC_PAGESIZE));
+    return bytes;
+}
+
+// Memory as the driver aligns it, at the end of its pages and before one that nobody may touch, so
+// that whoever goes on beyond the end crashes on the spot. Null when there is none.
+void *map(std::size_t bytes) {
+    const std::size_t pages = up(bytes, page());
+    void *memory = mmap(nullptr, pages + page(), PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (memory == MAP_FAILED) return nullptr;
+    if (mprotect(memory, pages, PROT_READ | PROT_WRITE) != 0) {
+        munmap(memory, pages + page());
+        return nullptr;
+    }
+    constexpr std::size_t ALIGNMENT = 256;
+    return static_cast<char *>(memory) + (pages - up(bytes, ALIGNMENT));
+}
+
+// The addresses are never given out again, and whoever still uses them crashes on the spot.
+bool unmap(std::uintptr_t address, std::size_t bytes) {
+    void *memory = reinterpret_cast<void *>(address / page() * page());
+    return mmap(memory, up(bytes, page()), PROT_NONE,
+                MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0) != MAP_FAILED;
+}
+
 int allocate(void **address, std::size_t bytes, bool pinned) {
     if (!address || bytes == 0) return INVALID_VALUE;
     State &s = state();
     Lock lock(s.mutex);
     if (const int forbidden = forbidden_while_capturing()) return forbidden;
     if (bytes > room() || s.used[pinned] > room() - bytes) return OUT_OF_MEMORY;
-    void *memory = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (memory == MAP_FAILED) return OUT_OF_MEMORY;
+    void *memory = map(bytes);
+    if (!memory) return OUT_OF_MEMORY;
     std::memset(memory, FRESH, bytes);
     const auto start = reinterpret_cast<std::uintptr_t>(memory);
     auto allocation = std::make_shared<Allocation>();
@@ -52,11 +81,7 @@ int release(std::uintptr_t address, bool pinned) {
     allocation.freed = true;
     s.used[pinned] -= allocation.size;
     double_alive(kind, -1);
-    // The addresses are never given out again, and whoever still uses them crashes on the spot.
-    void *memory = reinterpret_cast<void *>(address);
-    if (mmap(memory, allocation.size, PROT_NONE,
-             MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0) == MAP_FAILED)
-        double_abort("%s memory cannot be taken back", kind);
+    if (!unmap(address, allocation.size)) double_abort("%s memory cannot be taken back", kind);
     return SUCCESS;
 }
 

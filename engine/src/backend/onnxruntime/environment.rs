@@ -25,8 +25,11 @@ pub(super) fn environment(library: &Path) -> Result<Environment, LibraryError> {
             )),
         };
     }
+    engine_sys::check_whole(&file).map_err(|reason| unusable(reason.into()))?;
     let environment = ort::init_from(&file)
         .map_err(|error| unusable(error.into()))?
+        // What people render is nobody else's business.
+        .with_telemetry(false)
         .build()
         .map_err(|error| unusable(error.into()))?;
     environment.set_log_level(ort::logging::LogLevel::Error);

@@ -4,6 +4,8 @@ mod environment;
 mod outputs;
 mod provider;
 mod runtime;
+mod session;
 
 pub use provider::Provider;
 pub use runtime::{OnnxRuntime, OnnxRuntimeOptions};
+pub(crate) use session::{open_session, tensor_infos};

@@ -4,12 +4,12 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use ort::session::{OutputSelector, RunOptions, Session};
-use ort::value::{TensorElementType, TensorRef, TensorValueType, ValueType};
+use ort::value::{TensorRef, TensorValueType};
 
 use super::Provider;
 use super::environment::environment;
 use super::outputs::{Outputs, Prediction};
-use crate::backend::spec::TensorInfo;
+use super::session::tensor_infos;
 use crate::backend::{Backend, BackendError, BatchLimit, LibraryError, ModelSpec};
 #[cfg(feature = "cuda")]
 use crate::batch::AUDIO_LEN;
@@ -61,10 +61,8 @@ impl OnnxRuntime {
         };
         let environment = environment(library)?;
         let session = provider.session(&environment, library, model, *threads)?;
-        let describe =
-            |list: &[ort::value::Outlet]| list.iter().map(tensor_info).collect::<Vec<_>>();
-        let spec =
-            ModelSpec::check(model, &describe(session.inputs()), &describe(session.outputs()))?;
+        let (inputs, outputs) = (tensor_infos(session.inputs()), tensor_infos(session.outputs()));
+        let spec = ModelSpec::check(model, &inputs, &outputs)?;
         let outputs = Outputs::new(&session, *provider).map_err(failed("preparing its output"))?;
         Ok(Self {
             spec,
@@ -138,32 +136,6 @@ impl OnnxRuntime {
 /// What to make of an error of the runtime's.
 fn failed(attempt: &'static str) -> impl FnOnce(ort::Error) -> BackendError {
     move |error| BackendError::Run { attempt, source: error.into() }
-}
-
-fn tensor_info(outlet: &ort::value::Outlet) -> TensorInfo {
-    let name = outlet.name().to_owned();
-    match outlet.dtype() {
-        ValueType::Tensor { ty, shape, dimension_symbols } => {
-            let dims: Vec<i64> = shape.iter().copied().collect();
-            let words: Vec<String> = dims
-                .iter()
-                .zip(dimension_symbols.iter())
-                .map(|(&dim, symbol)| match (dim, symbol.as_str()) {
-                    (0.., _) => dim.to_string(),
-                    (_, "") => "?".to_owned(),
-                    (_, symbol) => symbol.to_owned(),
-                })
-                .collect();
-            let element = match ty {
-                TensorElementType::Float32 => "float32".to_owned(),
-                TensorElementType::Float16 => "float16".to_owned(),
-                other => other.to_string(),
-            };
-            let text = format!("{element} [{}]", words.join(","));
-            TensorInfo { name, float32: *ty == TensorElementType::Float32, dims, text }
-        }
-        other => TensorInfo { name, float32: false, dims: Vec::new(), text: format!("{other}") },
-    }
 }
 
 impl Backend for OnnxRuntime {

@@ -59,7 +59,7 @@ fn images_load_as_they_were_written() {
     for mode in [StoreMode::Ram, StoreMode::Stream] {
         let store = support::store(&support::open(&dir, Inputs::Package), mode).unwrap();
         assert_eq!(store.in_ram(), mode == StoreMode::Ram);
-        for sample in store.source(3, 1).unwrap() {
+        for sample in store.source(0..3, 1).unwrap() {
             let mut sample = sample.unwrap();
             let of = |track: usize| pixels(TRACKS[track].0, sample.frame, track);
             let InputPixels::Stored { roi, masked } = sample.inputs() else { panic!("derived") };
@@ -81,7 +81,7 @@ fn grey_and_transparent_images_become_bgr() {
     let clear = image::RgbaImage::from_pixel(64, 48, image::Rgba([1, 2, 3, 0]));
     clear.save(dir.path().join("full_body_img/1.png")).unwrap();
     let store = support::store(&support::open(&dir, Inputs::Derived), StoreMode::Ram).unwrap();
-    for (sample, expected) in store.source(2, 1).unwrap().zip([[77, 77, 77], [3, 2, 1]]) {
+    for (sample, expected) in store.source(0..2, 1).unwrap().zip([[77, 77, 77], [3, 2, 1]]) {
         let sample = sample.unwrap();
         assert!(matches!(sample.inputs(), InputPixels::Derived { crop } if crop == sample.crop()));
         let pixels = sample.shared_background().unwrap();
@@ -100,7 +100,8 @@ fn jpeg_packages_load() {
         }
     }
     let store = support::store(&support::open(&dir, Inputs::Package), StoreMode::Stream).unwrap();
-    let shown: Vec<_> = store.source(5, 1).unwrap().map(|sample| sample.unwrap().frame).collect();
+    let shown: Vec<_> =
+        store.source(0..5, 1).unwrap().map(|sample| sample.unwrap().frame).collect();
     assert_eq!(shown, [0, 1, 0, 1, 0]);
 }
 
@@ -152,5 +153,22 @@ fn features_of_every_header_version_and_both_widths() {
             assert!(window[..8 * 512].iter().all(|value| *value == 0.0));
             assert_eq!(window[8 * 512..10 * 512], values[..]);
         }
+    }
+}
+
+#[test]
+fn the_fingerprint_is_of_the_pixels_that_are_used() {
+    for &form in forms() {
+        let dir = support::package(form, 3);
+        let of = |inputs| support::open(&dir, inputs).fingerprint().unwrap();
+        let before = of(Inputs::Package);
+        assert_eq!(of(Inputs::Package), before);
+        assert_ne!(of(Inputs::Derived), before);
+        let other = support::package(form, 3);
+        assert_eq!(support::open(&other, Inputs::Package).fingerprint().unwrap(), before);
+        let rects = dir.path().join("cache/crop_rectangles.json");
+        let text = std::fs::read_to_string(&rects).unwrap();
+        std::fs::write(&rects, format!("{text} ")).unwrap();
+        assert_ne!(of(Inputs::Package), before);
     }
 }

@@ -1,21 +1,24 @@
 //! Streams against RAM: the same bytes in the same order, without running out of buffers.
 
 use std::collections::VecDeque;
+use std::ops::Range;
 use std::sync::Arc;
 
 use super::support::{self, forms};
 use crate::dataset::stream::Stream;
 use crate::dataset::{
-    DatasetError, Form, FrameStore, InputPixels, Inputs, Package, Sample, StoreMode, ping_pong,
+    DatasetError, Form, FrameStore, InputPixels, Inputs, Pace, Package, Sample, StoreMode,
+    ping_pong,
 };
 
 fn stream(
     package: &Package,
-    count: u64,
+    shown: Range<u64>,
     in_flight: usize,
     window: usize,
 ) -> impl Iterator<Item = Result<Sample, DatasetError>> {
-    let mut stream = Stream::start(package, count, in_flight, Some(window)).unwrap();
+    let mut stream =
+        Stream::start(package, Pace::default(), shown, in_flight, Some(window)).unwrap();
     std::iter::from_fn(move || stream.next())
 }
 
@@ -43,6 +46,59 @@ fn ram(package: &Arc<Package>) -> FrameStore {
 }
 
 #[test]
+fn streams_at_another_pace_equal_ram() {
+    for &form in forms() {
+        for frames in [1, 2, 12] {
+            let dir = support::package(form, frames);
+            let package = support::open(&dir, Inputs::Package);
+            let (mut kept, mut streamed) =
+                (ram(&package), support::store(&package, StoreMode::Stream).unwrap());
+            for rate in ["50", "60", "12.5", "30", "24", "1"] {
+                let pace = Pace::of(rate.parse().unwrap());
+                kept.set_pace(pace);
+                streamed.set_pace(pace);
+                for shown in [0..70, 3..40, 31..32, 5..5] {
+                    let pairs = streamed.source(shown.clone(), 2).unwrap();
+                    let mut pairs = pairs.zip(kept.source(shown.clone(), 2).unwrap());
+                    for index in shown.clone() {
+                        let (streamed, kept) = pairs.next().unwrap();
+                        let (mut streamed, mut kept) = (streamed.unwrap(), kept.unwrap());
+                        let frame = ping_pong(pace.step(index), frames);
+                        assert_eq!((kept.index, kept.frame), (index, frame), "{rate}");
+                        assert_same(&mut streamed, &mut kept);
+                    }
+                    assert!(pairs.next().is_none());
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn streams_that_begin_inside_equal_ram() {
+    for &form in forms() {
+        for frames in [1, 2, 12] {
+            let dir = support::package(form, frames);
+            let package = support::open(&dir, Inputs::Package);
+            let kept = ram(&package);
+            for first in [1, 5, 11, 12, 17, 22, 30] {
+                let shown = first..first + 14;
+                let mut index = first;
+                let pairs =
+                    stream(&package, shown.clone(), 2, 4).zip(kept.source(shown, 2).unwrap());
+                for pair in pairs {
+                    let (mut streamed, mut kept) = (pair.0.unwrap(), pair.1.unwrap());
+                    assert_eq!((kept.index, kept.frame), (index, ping_pong(index, frames)));
+                    assert_same(&mut streamed, &mut kept);
+                    index += 1;
+                }
+                assert_eq!(index, first + 14);
+            }
+        }
+    }
+}
+
+#[test]
 fn streams_equal_ram_over_two_turnarounds() {
     for &form in forms() {
         for frames in [1, 2, 3, 12] {
@@ -52,7 +108,9 @@ fn streams_equal_ram_over_two_turnarounds() {
             let longest = (4 * frames as u64).clamp(9, 40);
             for (window, count) in [(1, longest), (2, longest - 1), (5, longest), (64, 2)] {
                 let mut shown = 0;
-                for pair in stream(&package, count, 1, window).zip(kept.source(count, 1).unwrap()) {
+                for pair in
+                    stream(&package, 0..count, 1, window).zip(kept.source(0..count, 1).unwrap())
+                {
                     let (mut streamed, mut kept) = (pair.0.unwrap(), pair.1.unwrap());
                     assert_eq!(kept.index, shown);
                     assert_eq!(kept.frame, ping_pong(shown, frames));
@@ -73,11 +131,11 @@ fn windows_across_key_frames_equal_ram() {
     let package = support::open(&dir, Inputs::Derived);
     let kept = ram(&package);
     for window in [3, 7, 38] {
-        for pair in stream(&package, 130, 4, window).zip(kept.source(130, 1).unwrap()) {
+        for pair in stream(&package, 0..130, 4, window).zip(kept.source(0..130, 1).unwrap()) {
             assert_same(&mut pair.0.unwrap(), &mut pair.1.unwrap());
         }
     }
-    let source = support::store(&package, StoreMode::Stream).unwrap().source(130, 4).unwrap();
+    let source = support::store(&package, StoreMode::Stream).unwrap().source(0..130, 4).unwrap();
     assert_eq!(source.map(Result::unwrap).count(), 130);
 }
 
@@ -88,7 +146,8 @@ fn a_consumer_may_hold_all_it_announced() {
         let package = support::open(&dir, Inputs::Package);
         for (in_flight, window) in [(1, 1), (3, 4), (9, 2), (16, 10)] {
             let mut held = VecDeque::new();
-            let mut stream = Stream::start(&package, 60, in_flight, Some(window)).unwrap();
+            let mut stream =
+                Stream::start(&package, Pace::default(), 0..60, in_flight, Some(window)).unwrap();
             while let Some(sample) = stream.next() {
                 held.push_back(sample.unwrap());
                 if held.len() > in_flight - 1 {
@@ -113,7 +172,7 @@ fn dropping_a_source_midway_stops_its_decoder() {
         let store = support::store(&support::open(&dir, Inputs::Package), StoreMode::Stream);
         let store = store.unwrap();
         for taken in [0, 1, 13, 30] {
-            let mut source = store.source(u64::MAX, 2).unwrap();
+            let mut source = store.source(0..u64::MAX, 2).unwrap();
             let mut last = None;
             for _ in 0..taken {
                 last = Some(source.next().unwrap().unwrap());
@@ -133,7 +192,7 @@ fn a_damaged_frame_is_reported_in_its_place() {
     let dir = support::package(Form::Images, 6);
     support::truncate(&dir.path().join("cache/crops_24/4.png"), 0.5);
     let package = support::open(&dir, Inputs::Package);
-    let mut source = support::store(&package, StoreMode::Stream).unwrap().source(20, 2).unwrap();
+    let mut source = support::store(&package, StoreMode::Stream).unwrap().source(0..20, 2).unwrap();
     for k in 0..4 {
         assert_eq!(source.next().unwrap().unwrap().index, k);
     }
@@ -157,7 +216,7 @@ fn a_video_that_ends_early_is_an_error_in_both_stores() {
     let expected = ["full_body_video.mp4 ends at frame ", "expected 12 frames"];
     let error = support::store(&package, StoreMode::Ram).err().unwrap();
     support::assert_says(&error, &expected);
-    let mut source = support::store(&package, StoreMode::Stream).unwrap().source(40, 2).unwrap();
+    let mut source = support::store(&package, StoreMode::Stream).unwrap().source(0..40, 2).unwrap();
     let (good, mut bad): (Vec<_>, Vec<_>) = source.by_ref().partition(Result::is_ok);
     assert!(!good.is_empty() && good.len() < 12);
     assert_eq!(bad.len(), 1);

@@ -5,16 +5,13 @@ use half::f16;
 use super::{HalfReport, PrecisionError};
 use crate::onnx::proto::{TensorProto, data_type};
 
-/// Value of `TensorProto.data_location` for data in another file.
-const EXTERNAL: i32 = 1;
-
 /// Number of elements of a 32-bit float constant, whose data is in the model and has that size.
 ///
 /// # Errors
 /// [`PrecisionError::External`] and [`PrecisionError::Malformed`].
 pub(super) fn check(tensor: &TensorProto) -> Result<usize, PrecisionError> {
     let name = || tensor.name().to_owned();
-    if tensor.data_location() == EXTERNAL || !tensor.external_data.is_empty() {
+    if tensor.is_external() {
         return Err(PrecisionError::External { tensor: name() });
     }
     let malformed = |problem| PrecisionError::Malformed { tensor: name(), problem };

@@ -27,6 +27,19 @@ pub(crate) fn read(path: &Path) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
+/// The same for a file that has at most `largest` bytes.
+///
+/// # Errors
+/// As [`open`], where reading fails, and where there are more.
+pub(crate) fn read_at_most(path: &Path, largest: u64) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    open(path)?.take(largest + 1).read_to_end(&mut bytes)?;
+    match bytes.len() as u64 > largest {
+        true => Err(io::Error::other(format!("it is larger than {largest} bytes"))),
+        false => Ok(bytes),
+    }
+}
+
 /// What kind of thing that cannot be read like a file. Folders are left to the system to refuse.
 fn special(kind: FileType) -> Option<&'static str> {
     let kinds = [

@@ -1,0 +1,144 @@
+//! Which network runs where.
+
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use clap::{Args, ValueEnum};
+use engine::onnx::precision::Precision;
+use engine::select::{self, BackendOptions, TensorRtSettings};
+use engine_sys::Flavour;
+
+/// Which network runs where.
+#[derive(Args)]
+pub(crate) struct BackendArgs {
+    /// The network, an ONNX file or an engine [default: the one in the package].
+    #[arg(long, value_name = "FILE")]
+    pub(crate) model: Option<PathBuf>,
+    /// What runs the network.
+    #[arg(long, value_enum, default_value_t = BackendChoice::Auto)]
+    pub(crate) backend: BackendChoice,
+    /// Time per frame of the simulated backend, in milliseconds.
+    #[arg(long, value_name = "MS", default_value_t = 8.18, value_parser = milliseconds)]
+    pub(crate) simulated_ms: f64,
+    /// The ONNX Runtime library [default: $ORT_DYLIB_PATH, else what scripts/setup installed].
+    #[arg(long, value_name = "FILE")]
+    pub(crate) ort_lib: Option<PathBuf>,
+    /// Where ONNX Runtime computes [default: on the processor; with --backend auto wherever it can].
+    #[arg(long, value_enum)]
+    pub(crate) provider: Option<ProviderChoice>,
+    /// The GPU, counted from 0.
+    #[arg(long, value_name = "N", default_value_t = 0, value_parser = clap::value_parser!(u8).range(0..=63))]
+    pub(crate) device: u8,
+    #[command(flatten)]
+    pub(crate) tensorrt: TensorRtArgs,
+    /// CPU threads that run the network [default: one a core; with --provider cuda 1].
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub(crate) threads: Option<u16>,
+}
+
+/// How TensorRT runs.
+#[derive(Args)]
+pub(crate) struct TensorRtArgs {
+    /// The folder with the TensorRT libraries [default: $TENSORRT_LIB_DIR, else the usual places].
+    #[arg(long, value_name = "DIR")]
+    pub(crate) tensorrt_lib: Option<PathBuf>,
+    /// Which TensorRT runs the engine. auto: the first that takes it.
+    #[arg(long, default_value = "auto", value_name = "auto|rtx|11|10")]
+    pub(crate) flavour: FlavourChoice,
+    /// What TensorRT computes an ONNX file in; an engine keeps what it was converted to.
+    #[arg(long, default_value = "fp32", value_name = "fp32|fp16")]
+    pub(crate) precision: Precision,
+    /// Batches that are on the GPU at one time.
+    #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u8).range(1..=8))]
+    pub(crate) lanes: u8,
+    /// Launch the network kernel by kernel instead of as a CUDA graph.
+    #[arg(long)]
+    pub(crate) no_graphs: bool,
+    /// Let an engine run code that it brings, as version-compatible ones do: only for engines that
+    /// you would run as a program.
+    #[arg(long)]
+    pub(crate) trust_engine: bool,
+    /// Run an engine that was not compared with its network, or is too far from it.
+    #[arg(long)]
+    pub(crate) unverified: bool,
+}
+
+/// `--flavour`: `None` takes the first that is usable.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct FlavourChoice(pub(crate) Option<Flavour>);
+
+impl FromStr for FlavourChoice {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "auto" => Ok(Self(None)),
+            _ => text
+                .parse()
+                .map(|flavour| Self(Some(flavour)))
+                .map_err(|_| "expected auto, rtx, 11 or 10".to_owned()),
+        }
+    }
+}
+
+/// What runs the network.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum BackendChoice {
+    /// The best that is usable here: TensorRT, ONNX Runtime on a GPU, ONNX Runtime on the CPU.
+    Auto,
+    /// TensorRT on an NVIDIA GPU: an engine, or an ONNX file, of which an engine is made and kept.
+    Tensorrt,
+    /// ONNX Runtime, on the CPU unless --provider says otherwise.
+    Onnxruntime,
+    /// A stand-in for an accelerator: fixed time per frame, fixed predictions, CPU left free.
+    Simulated,
+}
+
+/// Where ONNX Runtime computes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ProviderChoice {
+    /// The processor.
+    Cpu,
+    /// An NVIDIA GPU; needs the library of the onnxruntime-gpu package.
+    Cuda,
+}
+
+impl BackendArgs {
+    /// As the engine takes them, to run batches of up to `largest_batch` frames.
+    pub(crate) fn options(&self, largest_batch: usize) -> BackendOptions {
+        let TensorRtArgs { tensorrt_lib, flavour, precision, .. } = &self.tensorrt;
+        BackendOptions {
+            backend: match self.backend {
+                BackendChoice::Auto => select::BackendChoice::Auto,
+                BackendChoice::Tensorrt => select::BackendChoice::TensorRt,
+                BackendChoice::Onnxruntime => select::BackendChoice::OnnxRuntime,
+                BackendChoice::Simulated => select::BackendChoice::Simulated,
+            },
+            simulated_ms: self.simulated_ms,
+            onnxruntime_library: self.ort_lib.clone(),
+            provider: self.provider.map(|provider| match provider {
+                ProviderChoice::Cpu => select::ProviderChoice::Cpu,
+                ProviderChoice::Cuda => select::ProviderChoice::Cuda,
+            }),
+            device: usize::from(self.device),
+            threads: self.threads.map(usize::from),
+            largest_batch,
+            tensorrt: TensorRtSettings {
+                library_folder: tensorrt_lib.clone(),
+                flavour: flavour.0,
+                lanes: usize::from(self.tensorrt.lanes),
+                graphs: !self.tensorrt.no_graphs,
+                precision: *precision,
+                host_code: self.tensorrt.trust_engine,
+                verify: !self.tensorrt.unverified,
+                ..TensorRtSettings::default()
+            },
+        }
+    }
+}
+
+fn milliseconds(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(ms) if ms > 0.0 && ms <= 60_000.0 => Ok(ms),
+        _ => Err("expected milliseconds above 0, at most 60000".to_owned()),
+    }
+}

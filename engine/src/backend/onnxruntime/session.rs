@@ -1,0 +1,57 @@
+//! Sessions for models other than the network.
+
+use std::path::Path;
+
+use ort::session::Session;
+use ort::value::{Outlet, TensorElementType, ValueType};
+
+use super::OnnxRuntimeOptions;
+use super::environment::environment;
+use crate::backend::BackendError;
+use crate::backend::spec::TensorInfo;
+
+/// A session for `model`, in the library that all of this process share.
+///
+/// # Errors
+/// When the library cannot be loaded or lacks the provider, the provider does not start, or the file
+/// is not a model.
+pub(crate) fn open_session(
+    model: &Path,
+    options: &OnnxRuntimeOptions,
+) -> Result<Session, BackendError> {
+    let OnnxRuntimeOptions { library, threads, provider } = options;
+    provider.check(library)?;
+    let environment = environment(library)?;
+    provider.session(&environment, library, model, *threads)
+}
+
+/// What the runtime says about its inputs or outputs.
+pub(crate) fn tensor_infos(outlets: &[Outlet]) -> Vec<TensorInfo> {
+    outlets.iter().map(tensor_info).collect()
+}
+
+fn tensor_info(outlet: &Outlet) -> TensorInfo {
+    let name = outlet.name().to_owned();
+    match outlet.dtype() {
+        ValueType::Tensor { ty, shape, dimension_symbols } => {
+            let dims: Vec<i64> = shape.iter().copied().collect();
+            let words: Vec<String> = dims
+                .iter()
+                .zip(dimension_symbols.iter())
+                .map(|(&dim, symbol)| match (dim, symbol.as_str()) {
+                    (0.., _) => dim.to_string(),
+                    (_, "") => "?".to_owned(),
+                    (_, symbol) => symbol.to_owned(),
+                })
+                .collect();
+            let element = match ty {
+                TensorElementType::Float32 => "float32".to_owned(),
+                TensorElementType::Float16 => "float16".to_owned(),
+                other => other.to_string(),
+            };
+            let text = format!("{element} [{}]", words.join(","));
+            TensorInfo { name, float32: *ty == TensorElementType::Float32, dims, text }
+        }
+        other => TensorInfo { name, float32: false, dims: Vec::new(), text: format!("{other}") },
+    }
+}

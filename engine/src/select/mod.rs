@@ -1,0 +1,250 @@
+//! From what a user asks for to a backend that is ready to run: which runtime, on which device, and
+//! for TensorRT an engine of the network, made first where there is none.
+
+mod error;
+#[cfg(feature = "tensorrt")]
+mod loaded;
+#[cfg(not(feature = "tensorrt"))]
+#[path = "loaded_absent.rs"]
+mod loaded;
+mod options;
+#[cfg(feature = "tensorrt")]
+mod tensorrt;
+#[cfg(not(feature = "tensorrt"))]
+#[path = "tensorrt_absent.rs"]
+mod tensorrt;
+
+use std::path::Path;
+use std::sync::Arc;
+
+#[cfg(feature = "tensorrt")]
+use engine_sys::Flavour;
+use engine_sys::{Log, Progress};
+
+pub use self::error::SelectError;
+pub use self::loaded::LoadedEngine;
+pub use self::options::{BackendChoice, BackendOptions, ProviderChoice, TensorRtSettings};
+use crate::backend::{Backend, ModelSpec, OnnxRuntime, Provider, Simulated};
+use crate::frame::ModelGeometry;
+use crate::onnx::Model;
+
+/// A backend that is ready, and how it was chosen.
+pub struct Opened {
+    /// What runs the network.
+    pub backend: Box<dyn Backend>,
+    /// What is to be said about the choice, a line each.
+    pub remarks: Vec<String>,
+    /// The engine that TensorRT runs, to be compared with its network before it is used.
+    pub engine: Option<LoadedEngine>,
+}
+
+/// How the one who waits is told what goes on, and can end it.
+#[derive(Clone)]
+pub struct Watch<'a> {
+    /// Takes a line about what is being done, such as a conversion that begins.
+    pub say: &'a dyn Fn(&str),
+    /// Whether to stop.
+    pub cancelled: &'a dyn Fn() -> bool,
+    /// Takes TensorRT's messages.
+    pub log: Arc<dyn Log>,
+    /// Follows a conversion; breaking cancels it.
+    pub progress: Arc<dyn Progress>,
+}
+
+/// Sides of the simulated network where there is no model to ask.
+pub const DEFAULT_SIDE: usize = 320;
+
+/// Opens the backend that `options` ask for, to run `model`: an ONNX file, or an engine. Only the
+/// simulated backend needs none.
+///
+/// # Errors
+/// When what was asked for cannot be had. Nothing else is taken in its place; only
+/// [`BackendChoice::Auto`] goes on to the next, and says why.
+pub fn open(
+    model: Option<&Path>,
+    options: &BackendOptions,
+    watch: &Watch<'_>,
+) -> Result<Opened, SelectError> {
+    if options.backend == BackendChoice::Simulated {
+        let geometry = match model {
+            Some(model) if is_engine(model) => {
+                return Err(SelectError::Engine { path: model.to_owned() });
+            }
+            Some(model) => declared(model)?.geometry(),
+            None => ModelGeometry::new(DEFAULT_SIDE).ok_or(SelectError::NoModel)?,
+        };
+        return Ok(silent(Simulated::new(geometry, options.simulated_ms)?));
+    }
+    let model = model.ok_or(SelectError::NoModel)?;
+    match options.backend {
+        BackendChoice::TensorRt => tensorrt::open(model, options, watch),
+        // Nothing else runs it.
+        BackendChoice::Auto if is_engine(model) => tensorrt::open(model, options, watch),
+        _ if is_engine(model) => Err(SelectError::Engine { path: model.to_owned() }),
+        BackendChoice::OnnxRuntime => Ok(silent(onnxruntime(model, options.provider(), options)?)),
+        BackendChoice::Auto | BackendChoice::Simulated => best(model, options, watch),
+    }
+}
+
+/// Checks that this program was built with `flavour`, or with any. Where it was not, neither another
+/// model nor a driver would help.
+///
+/// # Errors
+/// [`SelectError::NotBuilt`].
+#[cfg(feature = "tensorrt")]
+pub fn built_in(flavour: Option<Flavour>) -> Result<(), SelectError> {
+    let built = |flavour: Flavour| flavour.headers().is_some();
+    match flavour.map_or_else(|| Flavour::ALL.into_iter().any(built), built) {
+        true => Ok(()),
+        false => Err(SelectError::NotBuilt { what: flavour.map_or("TensorRT", Flavour::title) }),
+    }
+}
+
+/// Whether a model is an engine by its name, not an ONNX file.
+pub fn is_engine(model: &Path) -> bool {
+    let extension = model.extension().and_then(|extension| extension.to_str());
+    matches!(extension, Some("engine" | "plan" | "trt"))
+}
+
+/// The first that opens, of TensorRT, ONNX Runtime on the GPU, and ONNX Runtime on the CPU, with the
+/// reasons why the ones before do not.
+fn best(model: &Path, options: &BackendOptions, watch: &Watch<'_>) -> Result<Opened, SelectError> {
+    // What is wrong with the model is wrong with all of them.
+    declared(model)?;
+    if options.provider.is_some() {
+        // Whoever names a provider means ONNX Runtime.
+        return Ok(silent(onnxruntime(model, options.provider(), options)?));
+    }
+    let gpu = match tensorrt::gpu(options.device) {
+        Ok(gpu) => gpu,
+        Err(why) => return on_cpu(model, options, Vec::new(), &why),
+    };
+    match tensorrt::open(model, options, watch) {
+        Ok(opened) => Ok(opened),
+        Err(error) if error.is_cancelled() => Err(error),
+        Err(error) => {
+            let remarks = vec![format!("backend     not tensorrt: {}", chain(&error))];
+            onnxruntime_anywhere(model, options, &gpu, remarks)
+        }
+    }
+}
+
+/// What [`BackendChoice::Auto`] takes where TensorRT is not to be had, or not to be used.
+///
+/// # Errors
+/// When ONNX Runtime cannot run `model` on the processor either.
+pub fn open_without_tensorrt(
+    model: &Path,
+    options: &BackendOptions,
+) -> Result<Opened, SelectError> {
+    match tensorrt::gpu(options.device) {
+        Ok(gpu) => onnxruntime_anywhere(model, options, &gpu, Vec::new()),
+        Err(why) => on_cpu(model, options, Vec::new(), &why),
+    }
+}
+
+/// ONNX Runtime on `gpu`, else on the processor.
+fn onnxruntime_anywhere(
+    model: &Path,
+    options: &BackendOptions,
+    gpu: &str,
+    mut remarks: Vec<String>,
+) -> Result<Opened, SelectError> {
+    let cuda = Provider::Cuda { device: options.cuda_device() };
+    match onnxruntime(model, cuda, options) {
+        Ok(backend) => {
+            remarks.push(format!("backend     onnxruntime on {gpu}"));
+            Ok(Opened { backend: Box::new(backend), remarks, engine: None })
+        }
+        Err(error) => {
+            remarks.push(format!("backend     not onnxruntime on {gpu}: {}", chain(&error)));
+            on_cpu(model, options, remarks, &format!("nothing runs this network on {gpu}"))
+        }
+    }
+}
+
+fn on_cpu(
+    model: &Path,
+    options: &BackendOptions,
+    mut remarks: Vec<String>,
+    why: &str,
+) -> Result<Opened, SelectError> {
+    let backend = Box::new(onnxruntime(model, Provider::Cpu, options)?);
+    remarks.push(format!("backend     onnxruntime on the CPU: {why}"));
+    Ok(Opened { backend, remarks, engine: None })
+}
+
+/// What the ONNX file at `model` declares.
+fn declared(model: &Path) -> Result<ModelSpec, SelectError> {
+    let read = Model::load(model).map_err(crate::backend::BackendError::from)?;
+    Ok(ModelSpec::declared(model, &read)?)
+}
+
+fn silent(backend: impl Backend + 'static) -> Opened {
+    Opened { backend: Box::new(backend), remarks: Vec::new(), engine: None }
+}
+
+/// A session of ONNX Runtime for `model`.
+fn onnxruntime(
+    model: &Path,
+    provider: Provider,
+    options: &BackendOptions,
+) -> Result<OnnxRuntime, SelectError> {
+    Ok(OnnxRuntime::open(model, &options.onnxruntime(provider)?)?)
+}
+
+/// An error and what caused it in one line.
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(error) = source {
+        let cause = error.to_string();
+        if !text.contains(&cause) {
+            text = format!("{text}: {cause}");
+        }
+        source = error.source();
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use engine_sys::{NoProgress, Severity};
+
+    use super::*;
+
+    struct Quiet;
+
+    impl Log for Quiet {
+        fn message(&self, _severity: Severity, _text: &str) {}
+    }
+
+    fn opened(model: Option<&str>, backend: BackendChoice) -> Result<Opened, SelectError> {
+        let watch = Watch {
+            say: &|_| (),
+            cancelled: &|| false,
+            log: Arc::new(Quiet),
+            progress: Arc::new(NoProgress),
+        };
+        let options = BackendOptions { backend, ..BackendOptions::default() };
+        open(model.map(Path::new), &options, &watch)
+    }
+
+    #[test]
+    fn only_the_simulated_backend_needs_no_model() {
+        let simulated = opened(None, BackendChoice::Simulated).unwrap();
+        assert_eq!(simulated.backend.geometry().side(), 320);
+        for choice in [BackendChoice::Auto, BackendChoice::OnnxRuntime, BackendChoice::TensorRt] {
+            assert!(matches!(opened(None, choice), Err(SelectError::NoModel)), "{choice:?}");
+        }
+    }
+
+    #[test]
+    fn engines_are_for_tensorrt() {
+        for choice in [BackendChoice::OnnxRuntime, BackendChoice::Simulated] {
+            let error = opened(Some("m.plan"), choice).err().unwrap().to_string();
+            assert!(error.contains("m.plan") && error.contains("--backend tensorrt"), "{error}");
+        }
+        assert!(is_engine(Path::new("a/m.engine")) && !is_engine(Path::new("m.engine.onnx")));
+    }
+}

@@ -1,0 +1,142 @@
+//! What can be asked for.
+
+use std::path::{Path, PathBuf};
+
+use engine_sys::Flavour;
+
+use super::{SelectError, is_engine};
+use crate::backend::{OnnxRuntimeOptions, Provider, find_onnxruntime};
+use crate::file::cache_folder;
+use crate::onnx::precision::Precision;
+use crate::threads::cores;
+
+/// What runs the network.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum BackendChoice {
+    /// The best that is usable here: TensorRT, ONNX Runtime on a GPU, ONNX Runtime on the CPU.
+    #[default]
+    Auto,
+    /// TensorRT on an NVIDIA GPU.
+    TensorRt,
+    /// ONNX Runtime.
+    OnnxRuntime,
+    /// A stand-in for an accelerator: fixed time per frame, fixed predictions, CPU left free.
+    Simulated,
+}
+
+/// Where ONNX Runtime computes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ProviderChoice {
+    /// The processor.
+    Cpu,
+    /// An NVIDIA GPU.
+    Cuda,
+}
+
+/// Which backend is wanted, and how it is to run.
+#[derive(Clone, Debug)]
+pub struct BackendOptions {
+    /// What runs the network.
+    pub backend: BackendChoice,
+    /// Time per frame of the simulated backend, in milliseconds.
+    pub simulated_ms: f64,
+    /// The ONNX Runtime library; `None` looks where [`find_onnxruntime`] does.
+    pub onnxruntime_library: Option<PathBuf>,
+    /// Where ONNX Runtime computes; `None` is the processor, and with [`BackendChoice::Auto`]
+    /// wherever it can.
+    pub provider: Option<ProviderChoice>,
+    /// The GPU, counted from 0.
+    pub device: usize,
+    /// CPU threads that run the network; `None` is one a core, and 1 where a GPU computes.
+    pub threads: Option<usize>,
+    /// The largest batch that will be run, for an engine that is made here.
+    pub largest_batch: usize,
+    /// How TensorRT runs.
+    pub tensorrt: TensorRtSettings,
+}
+
+impl Default for BackendOptions {
+    fn default() -> Self {
+        Self {
+            backend: BackendChoice::Auto,
+            simulated_ms: 8.18,
+            onnxruntime_library: None,
+            provider: None,
+            device: 0,
+            threads: None,
+            largest_batch: 1,
+            tensorrt: TensorRtSettings::default(),
+        }
+    }
+}
+
+/// How TensorRT runs.
+#[derive(Clone, Debug)]
+pub struct TensorRtSettings {
+    /// The folder with the libraries; `None` looks where [`engine_sys::search::find`] does.
+    pub library_folder: Option<PathBuf>,
+    /// Which TensorRT; `None` takes the first that is usable.
+    pub flavour: Option<Flavour>,
+    /// Batches that are on the GPU at one time.
+    pub lanes: usize,
+    /// Whether the network is replayed as a CUDA graph.
+    pub graphs: bool,
+    /// What an engine that is made here computes in.
+    pub precision: Precision,
+    /// Where engines that are made here are kept; `None` where no such folder is known.
+    pub cache: Option<PathBuf>,
+    /// Whether an engine may bring code that runs in this process, as version-compatible ones do.
+    pub host_code: bool,
+    /// Whether an engine is compared with its network when a GPU loads it for the first time.
+    pub verify: bool,
+}
+
+impl Default for TensorRtSettings {
+    fn default() -> Self {
+        Self {
+            library_folder: None,
+            flavour: None,
+            lanes: 2,
+            graphs: true,
+            precision: Precision::Fp32,
+            cache: cache_folder().map(|folder| folder.join("engines")),
+            host_code: false,
+            verify: true,
+        }
+    }
+}
+
+impl BackendOptions {
+    /// Whether something else may run `model` where TensorRT's engine of it is not to be used.
+    pub fn may_choose(&self, model: &Path) -> bool {
+        self.backend == BackendChoice::Auto && !is_engine(model)
+    }
+
+    /// The provider that was named, else the processor.
+    pub(super) fn provider(&self) -> Provider {
+        match self.provider {
+            Some(ProviderChoice::Cuda) => Provider::Cuda { device: self.cuda_device() },
+            Some(ProviderChoice::Cpu) | None => Provider::Cpu,
+        }
+    }
+
+    /// The GPU as ONNX Runtime counts it.
+    pub(super) fn cuda_device(&self) -> i32 {
+        i32::try_from(self.device).unwrap_or(i32::MAX)
+    }
+
+    /// How ONNX Runtime is to run on `provider`.
+    ///
+    /// # Errors
+    /// When its library is not found.
+    pub fn onnxruntime(&self, provider: Provider) -> Result<OnnxRuntimeOptions, SelectError> {
+        let library = find_onnxruntime(self.onnxruntime_library.as_deref())
+            .map_err(crate::backend::BackendError::from)?;
+        let default = match provider {
+            Provider::Cpu => cores(),
+            Provider::Cuda { .. } => 1,
+        };
+        let threads = self.threads.unwrap_or(default);
+        Ok(OnnxRuntimeOptions { library, threads, provider })
+    }
+}

@@ -1,0 +1,19 @@
+//! Stands in for `tensorrt.rs` in builds without it.
+
+use std::path::Path;
+
+use super::{BackendOptions, Opened, SelectError, Watch};
+
+const ABSENT: SelectError = SelectError::NotBuilt { what: "TensorRT" };
+
+pub(super) fn gpu(_device: usize) -> Result<String, String> {
+    Err(ABSENT.to_string())
+}
+
+pub(super) fn open(
+    _model: &Path,
+    _options: &BackendOptions,
+    _watch: &Watch<'_>,
+) -> Result<Opened, SelectError> {
+    Err(ABSENT)
+}

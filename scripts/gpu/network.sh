@@ -1,0 +1,60 @@
+# shellcheck shell=bash
+# The checks of the real network in $precision on $flavour. Sourced by scripts/gpu-acceptance.
+
+real_network_checks() {
+    real_engine=$engines/$precision.engine
+    check "$title, $precision: the network converts, and its graph predicts the same" converts_real
+    if [[ ! -e $real_engine ]]; then
+        skip "$title, $precision: all other checks" 'there is no engine'
+        return
+    fi
+    check "$title, $precision: the engine predicts the same on this GPU" predicts_the_same
+    if [[ ! -e $engines/$precision.runs ]]; then
+        skip "$title, $precision: all other checks" 'the engine is not to be used'
+        return
+    fi
+    check "$title, $precision: CUDA graphs are captured" captures "$work/avatar" "$real_engine"
+    check "$title, $precision: the same frames whatever the lanes, with and without graphs" same_frames
+    check "$title, $precision: figures" figures "$title, $precision" "${tensorrt[@]}" \
+        --model "$real_engine"
+}
+
+converts_real() {
+    local verify=(--verify-graph) verified seconds
+    [[ -s $right ]] || verify=()
+    convert "$work/avatar/checkpoint/model_best.onnx" -o "$real_engine" --precision "$precision" \
+        "${verify[@]}"
+    verified=$(said verified)
+    seconds=$(measured "; built in $(said wrote | sed 's/.* in //')")
+    remark "${verified:-not compared, without ONNX Runtime}$seconds"
+}
+
+predicts_the_same() {
+    render "$work/avatar" -o null --model "$real_engine" --frames 8
+    : >"$engines/$precision.runs"
+    if says 'the engine was not compared'; then not_run "$(said warning:)"; fi
+    is_recorded "$real_engine"
+    remark "$(said verified)"
+}
+
+# Kernels may differ between batch sizes, and with them the last bits; within one nothing may.
+same_frames() {
+    local batch lane graph first=$work/first.raw count=0
+    for batch in "${avatar_batches[@]}"; do
+        rm -f "$first"
+        for lane in "${lanes[@]}"; do
+            for graph in '' --no-graphs; do
+                render "$work/avatar" -o "raw:$frames" --model "$real_engine" --batch "$batch" \
+                    --lanes "$lane" --frames "$avatar_frames" ${graph:+"$graph"}
+                count=$((count + 1))
+                if [[ ! -e $first ]]; then
+                    mv "$frames" "$first"
+                    continue
+                fi
+                same "$first" "$avatar_frame" "--batch $batch --lanes $lane${graph:+ $graph}"
+            done
+        done
+    done
+    rm -f "$first" "$frames"
+    all_same $count
+}
