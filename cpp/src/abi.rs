@@ -18,6 +18,8 @@ pub struct EngineOptions {
     pub lanes: u32,
     pub tensorrt_folder: *const c_char,
     pub cuda_graphs: i32,
+    pub precision: i32,
+    pub trust_engine: i32,
     pub mode: i32,
     pub batch: u32,
     pub workers: u32,

@@ -7,6 +7,7 @@ use engine::composite::CompositeError;
 use engine::dataset::{DatasetError, FeedError};
 use engine::frame::OutOfMemory;
 use engine::pipeline::PipelineError;
+use engine::select::SelectError;
 
 /// engine_status, all but ENGINE_OK.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -106,6 +107,8 @@ fn without_flags(mut text: String) -> String {
         ("--batch", "batch"),
         ("--backend", "backend"),
         ("--ort-lib", "onnxruntime_library"),
+        ("--tensorrt-lib", "tensorrt_folder"),
+        ("--trust-engine", "trust_engine"),
     ] {
         for before in [" ", "; "] {
             text = text.replace(&format!("{before}{flag}"), &format!("{before}{option}"));
@@ -136,6 +139,16 @@ impl From<BackendError> for Error {
             _ => Code::Backend,
         };
         Self::chain(code, &error)
+    }
+}
+
+impl From<SelectError> for Error {
+    fn from(error: SelectError) -> Self {
+        match error {
+            SelectError::Backend(error) => error.into(),
+            error @ SelectError::NotBuilt { .. } => Self::chain(Code::Unsupported, &error),
+            error => Self::chain(Code::Backend, &error),
+        }
     }
 }
 

@@ -7,7 +7,6 @@ use std::sync::{Arc, PoisonError, RwLock};
 #[repr(i32)]
 pub(crate) enum Level {
     Info = 0,
-    #[cfg_attr(not(feature = "tensorrt"), expect(dead_code, reason = "only TensorRT warns"))]
     Warning = 1,
 }
 
@@ -30,7 +29,6 @@ pub(crate) fn info(text: &str) {
     line(Level::Info, text);
 }
 
-#[cfg(feature = "tensorrt")]
 pub(crate) fn warning(text: &str) {
     line(Level::Warning, text);
 }

@@ -7,6 +7,7 @@ use engine::batch::Assembler;
 use engine::composite::Compositor;
 use engine::dataset::{Features, FrameStore, Package, StoreOptions};
 use engine::pipeline::{Pipeline, PipelineOptions, Stages, ThreadBudget, cores};
+use engine::select::{Sample, Watch};
 
 use crate::error::{Code, Error};
 use crate::options::Options;
@@ -20,6 +21,10 @@ pub(crate) struct Opened {
 
 /// Opens everything, in the order in which mistakes are cheapest to find.
 pub(crate) fn open(root: &Path, options: &Options) -> Result<Opened, Error> {
+    backend::watched(|watch| open_watched(root, options, watch))
+}
+
+fn open_watched(root: &Path, options: &Options, watch: &Watch<'_>) -> Result<Opened, Error> {
     if !root.is_dir() {
         let message = format!("{}: no such folder; expected an avatar package", root.display());
         return Err(Error::text(Code::Package, message));
@@ -28,7 +33,10 @@ pub(crate) fn open(root: &Path, options: &Options) -> Result<Opened, Error> {
         Some(model) => Some(model.clone()),
         None => Package::find_model(root)?,
     };
-    let backend = backend::open(model.as_deref(), &options.backend)?;
+    let mut opened = backend::open(model.as_deref(), &options.backend, watch)?;
+    let backend = &mut opened.backend;
+    // A batch that the network does not take is found out before anything is loaded.
+    drop(backend.allocate(options.batch)?);
     let geometry = backend.geometry();
     let package = Arc::new(Package::open(root, geometry, options.inputs)?);
     let frame = package.frame_size();
@@ -60,6 +68,11 @@ pub(crate) fn open(root: &Path, options: &Options) -> Result<Opened, Error> {
     let store = FrameStore::open(Arc::clone(&package), &store, &mut |_, _| ())?;
     let place = if store.in_ram() { "in RAM" } else { "decoded ahead" };
     log::info(&format!("frames: {place}; compositor: {}", compositor.level()));
+    // To compare an engine over; a package may well have no speech of its own.
+    let rows = opened.engine.is_some().then(|| package.features().ok()).flatten();
+    let assembler = Assembler::new(rows.unwrap_or_else(Features::empty));
+    let sample = Sample { package: root, store: &store, assembler: &assembler };
+    let backend = opened.verified(model.as_deref(), sample, &options.backend, watch)?;
     let stages = Stages {
         store,
         // Each run brings its own speech.

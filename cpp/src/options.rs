@@ -5,10 +5,11 @@ use std::path::PathBuf;
 
 use engine::composite::{CompositorChoice, Interpolation};
 use engine::dataset::{Inputs, StoreMode};
+use engine::onnx::precision::Precision;
 use engine::pipeline::{MAX_BATCH, MAX_WORKERS, Mode};
+use engine::select::{BackendChoice, BackendOptions, ProviderChoice, TensorRtSettings};
 
 use crate::abi::{EngineOptions, VERSION};
-use crate::backend::{BackendChoice, BackendOptions, ProviderChoice};
 use crate::error::{Code, Error};
 
 /// The options of a pipeline, checked.
@@ -43,6 +44,8 @@ pub(crate) const DEFAULTS: EngineOptions = EngineOptions {
     lanes: 2,
     tensorrt_folder: std::ptr::null(),
     cuda_graphs: 1,
+    precision: 0,
+    trust_engine: 0,
     mode: 0,
     batch: 4,
     workers: 0,
@@ -70,6 +73,7 @@ impl Options {
         if raw.reserved != 0 {
             return Err(out_of_range("reserved", raw.reserved, "0"));
         }
+        let batch = count("batch", raw.batch, 1, MAX_BATCH)?;
         let backend = BackendOptions {
             backend: choice(
                 "backend",
@@ -96,15 +100,21 @@ impl Options {
                 _ => return Err(out_of_range("device", raw.device, "0 to 63")),
             },
             threads: positive(count("threads", raw.threads, 0, 1024)?),
-            lanes: count("lanes", raw.lanes, 1, 8)?,
-            tensorrt_folder: paths.tensorrt_folder.map(path).transpose()?,
-            cuda_graphs: choice("cuda_graphs", raw.cuda_graphs, [false, true])?,
+            largest_batch: batch,
+            tensorrt: TensorRtSettings {
+                library_folder: paths.tensorrt_folder.map(path).transpose()?,
+                lanes: count("lanes", raw.lanes, 1, 8)?,
+                graphs: choice("cuda_graphs", raw.cuda_graphs, [false, true])?,
+                precision: choice("precision", raw.precision, [Precision::Fp32, Precision::Fp16])?,
+                host_code: choice("trust_engine", raw.trust_engine, [false, true])?,
+                ..TensorRtSettings::default()
+            },
         };
         Ok(Self {
             model: paths.model.map(path).transpose()?,
             backend,
             mode: choice("mode", raw.mode, [Mode::Pipelined, Mode::Sequential])?,
-            batch: count("batch", raw.batch, 1, MAX_BATCH)?,
+            batch,
             workers: positive(count("workers", raw.workers, 0, MAX_WORKERS)?),
             inputs: choice("inputs", raw.inputs, [Inputs::Package, Inputs::Derived])?,
             frame_store: choice(
@@ -187,7 +197,11 @@ mod tests {
         assert_eq!((options.frame_store, options.ram_budget), (StoreMode::Auto, 1 << 30));
         assert_eq!(options.backend.backend, BackendChoice::Auto);
         assert_eq!((options.backend.simulated_ms, options.backend.threads), (8.18, None));
-        assert_eq!((options.backend.lanes, options.backend.cuda_graphs), (2, true));
+        let (asked, default) = (&options.backend.tensorrt, TensorRtSettings::default());
+        assert_eq!((asked.lanes, asked.graphs), (default.lanes, default.graphs));
+        assert_eq!((asked.precision, asked.cache.clone()), (default.precision, default.cache));
+        assert_eq!((asked.host_code, asked.verify), (false, true));
+        assert_eq!(options.backend.largest_batch, 4);
     }
 
     #[test]
@@ -209,6 +223,9 @@ mod tests {
         check("PROVIDER_DEFAULT", provider, |o| o.backend.provider.is_none());
         check("PROVIDER_CPU", provider, |o| o.backend.provider == Some(ProviderChoice::Cpu));
         check("PROVIDER_CUDA", provider, |o| o.backend.provider == Some(ProviderChoice::Cuda));
+        let precision = |raw: &mut EngineOptions, value| raw.precision = value;
+        check("PRECISION_FP32", precision, |o| o.backend.tensorrt.precision == Precision::Fp32);
+        check("PRECISION_FP16", precision, |o| o.backend.tensorrt.precision == Precision::Fp16);
         let mode = |raw: &mut EngineOptions, value| raw.mode = value;
         check("MODE_PIPELINED", mode, |o| o.mode == Mode::Pipelined);
         check("MODE_SEQUENTIAL", mode, |o| o.mode == Mode::Sequential);
@@ -245,6 +262,11 @@ mod tests {
         assert_eq!(check(|raw| raw.mode = -1), "options: mode is -1; expected 0 to 1");
         assert_eq!(check(|raw| raw.device = -1), "options: device is -1; expected 0 to 63");
         assert_eq!(check(|raw| raw.lanes = 9), "options: lanes is 9; expected 1 to 8");
+        assert_eq!(check(|raw| raw.precision = 2), "options: precision is 2; expected 0 to 1");
+        assert_eq!(
+            check(|raw| raw.trust_engine = 2),
+            "options: trust_engine is 2; expected 0 to 1"
+        );
         assert_eq!(
             check(|raw| raw.held_frames = 0),
             "options: held_frames is 0; expected 1 to 256"

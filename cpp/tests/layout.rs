@@ -42,6 +42,8 @@ fn the_header_describes_what_the_library_has() {
         lanes,
         tensorrt_folder,
         cuda_graphs,
+        precision,
+        trust_engine,
         mode,
         batch,
         workers,

@@ -127,9 +127,12 @@ void engine_set_logger(engine_log_callback callback, void *user,
                        engine_release release) ENGINE_NOEXCEPT;
 
 enum {
-    /* Whatever runs the network here: TensorRT an engine, ONNX Runtime everything else. */
+    /* The best that is usable here: TensorRT, ONNX Runtime on a GPU, ONNX Runtime on the CPU. The log
+     * says which and why. An engine is for TensorRT only. */
     ENGINE_BACKEND_AUTO = 0,
-    /* TensorRT on an NVIDIA GPU, which runs engine files. */
+    /* TensorRT on an NVIDIA GPU. Runs engine files; of an ONNX file it makes an engine first, which
+     * takes up to minutes, and keeps it in talking-head-engine/engines in $XDG_CACHE_HOME, else in
+     * ~/.cache. */
     ENGINE_BACKEND_TENSORRT = 1,
     /* ONNX Runtime. */
     ENGINE_BACKEND_ONNXRUNTIME = 2,
@@ -143,6 +146,9 @@ enum {
     ENGINE_PROVIDER_CPU = 1,
     ENGINE_PROVIDER_CUDA = 2
 };
+
+/* What an engine that is made of an ONNX file computes in. */
+enum { ENGINE_PRECISION_FP32 = 0, ENGINE_PRECISION_FP16 = 1 };
 
 enum {
     /* All stages at once. */
@@ -201,6 +207,11 @@ typedef struct engine_options {
     const char *tensorrt_folder;
     /* Whether TensorRT replays the network as a CUDA graph [1]. */
     int32_t cuda_graphs;
+    /* ENGINE_PRECISION_..., of engines that TensorRT makes here [fp32] */
+    int32_t precision;
+    /* Whether an engine file may bring code that runs in this process, as version-compatible ones
+     * do: 1 only for engines that you would run as a program [0]. */
+    int32_t trust_engine;
     /* ENGINE_MODE_... [pipelined] */
     int32_t mode;
     /* Frames per run of the network, 1 to 256 [4]. */

@@ -12,9 +12,12 @@ inline namespace v0_1 {
 
 // What runs the network.
 enum class Backend : std::int32_t {
-    // Whatever runs the network here: TensorRT an engine, ONNX Runtime everything else.
+    // The best that is usable here: TensorRT, ONNX Runtime on a GPU, ONNX Runtime on the CPU. The
+    // log says which and why. An engine is for TensorRT only.
     automatic = ENGINE_BACKEND_AUTO,
-    // TensorRT on an NVIDIA GPU, which runs engine files.
+    // TensorRT on an NVIDIA GPU. Runs engine files; of an ONNX file it makes an engine first, which
+    // takes up to minutes, and keeps it in talking-head-engine/engines in $XDG_CACHE_HOME, else in
+    // ~/.cache.
     tensorrt = ENGINE_BACKEND_TENSORRT,
     // ONNX Runtime.
     onnxruntime = ENGINE_BACKEND_ONNXRUNTIME,
@@ -28,6 +31,12 @@ enum class Provider : std::int32_t {
     standard = ENGINE_PROVIDER_DEFAULT,
     cpu = ENGINE_PROVIDER_CPU,
     cuda = ENGINE_PROVIDER_CUDA,
+};
+
+// What an engine that is made of an ONNX file computes in.
+enum class Precision : std::int32_t {
+    fp32 = ENGINE_PRECISION_FP32,
+    fp16 = ENGINE_PRECISION_FP16,
 };
 
 // How the stages follow each other.
@@ -90,6 +99,11 @@ struct Options {
     std::string tensorrt_folder;
     // Whether TensorRT replays the network as a CUDA graph.
     bool cuda_graphs = true;
+    // Of engines that TensorRT makes here.
+    Precision precision = Precision::fp32;
+    // Whether an engine file may bring code that runs in this process, as version-compatible ones
+    // do: only for engines that you would run as a program.
+    bool trust_engine = false;
     Mode mode = Mode::pipelined;
     // Frames per run of the network, 1 to 256.
     std::uint32_t batch = 4;
@@ -128,6 +142,8 @@ inline Result<engine_options> c_options(const Options& options) {
     raw.lanes = options.lanes;
     raw.tensorrt_folder = path(options.tensorrt_folder);
     raw.cuda_graphs = options.cuda_graphs ? 1 : 0;
+    raw.precision = static_cast<std::int32_t>(options.precision);
+    raw.trust_engine = options.trust_engine ? 1 : 0;
     raw.mode = static_cast<std::int32_t>(options.mode);
     raw.batch = options.batch;
     raw.workers = options.workers;
