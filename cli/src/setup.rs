@@ -9,7 +9,7 @@ use engine::composite::Compositor;
 use engine::dataset::{Features, FrameStore, Pace, Package, StoreMode, StoreOptions};
 use engine::frame::{FrameRate, ModelGeometry};
 use engine::pipeline::{Stages, ThreadBudget, cores};
-use engine::select::{self, DEFAULT_SIDE, Opened, Watch};
+use engine::select::{DEFAULT_SIDE, Sample, Watch};
 
 use crate::args::{AudioArgs, BackendArgs, FrameArgs, Workers};
 use crate::audio::Speech;
@@ -76,9 +76,9 @@ fn prepare_watched(request: Request<'_>, watch: &Watch<'_>) -> Result<Prepared> 
         None => Package::find_model(root)?,
     };
     let options = request.backend.options(request.largest_batch);
-    let Opened { mut backend, remarks, engine } =
-        backend::open(root, &options, model.as_deref(), watch)?;
-    remarks.into_iter().for_each(&say);
+    let mut opened = backend::open(root, &options, model.as_deref(), watch)?;
+    opened.remarks.drain(..).for_each(&say);
+    let backend = &mut opened.backend;
     // A batch that the network does not take is found out before anything is loaded.
     drop(backend.allocate(request.largest_batch)?);
     let geometry = backend.geometry();
@@ -158,19 +158,8 @@ fn prepare_watched(request: Request<'_>, watch: &Watch<'_>) -> Result<Prepared> 
     });
     say(format!("compositor  {}, {}", compositor.level(), frame.interpolation));
     let assembler = Assembler::new(rows);
-    if let Some(engine) = engine {
-        let verified = engine.verify(&mut *backend, &store, &assembler, root, &options, watch);
-        match (verified, model.as_deref()) {
-            (Err(error), Some(model)) if error.is_too_far() && options.may_choose(model) => {
-                (watch.say)(&format!("warning: {error}"));
-                drop(backend);
-                let opened = select::open_without_tensorrt(model, &options)?;
-                opened.remarks.into_iter().for_each(&say);
-                backend = opened.backend;
-            }
-            (verified, _) => verified?,
-        }
-    }
+    let sample = Sample { package: root, store: &store, assembler: &assembler };
+    let backend = opened.verified(model.as_deref(), sample, &options, watch)?;
     let stages = Stages {
         store,
         assembler,

@@ -1,3 +1,19 @@
-//! The C++ host library: a crate of its own so that hosts link one artefact.
+//! The engine as a library for programs in C and C++.
 //!
-//! It exports nothing yet.
+//! `include/engine/engine.h` is its interface, which [`ffi`] implements; the C++ headers beside it
+//! wrap that. Everything else here is safe Rust: a [`ffi::Host`] is what a pipeline is behind its
+//! handle.
+
+mod abi;
+mod backend;
+mod callback;
+mod error;
+pub mod ffi;
+mod frames;
+mod host;
+mod log;
+mod open;
+mod options;
+mod run;
+mod sinks;
+mod stats;

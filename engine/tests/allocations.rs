@@ -1,5 +1,6 @@
 //! The steady state of a run does not allocate.
 #![allow(unsafe_code, reason = "a global allocator is unsafe to implement")]
+#![expect(clippy::unwrap_used, reason = "a helper that cannot unwrap fails its test")]
 
 mod support;
 
@@ -7,7 +8,7 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use engine::backend::Simulated;
-use engine::dataset::StoreMode;
+use engine::dataset::{Speech, StoreMode, feature_feed};
 use engine::pipeline::{CancelToken, Mode};
 use engine::sink::{SinkOptions, SinkTarget};
 use support::{Setting, geometry, package, pipeline};
@@ -74,5 +75,35 @@ fn a_run_allocates_less_than_once_in_a_hundred_frames() {
                 "{per_frame} allocations a frame ({short} in 1000 frames, {long} in 4000), {setting:?}"
             );
         }
+        fed(&folder, mode);
     }
+}
+
+/// The same for speech that comes in rows.
+fn fed(folder: &std::path::Path, mode: Mode) {
+    let setting = Setting { mode, store: StoreMode::Ram, ..Setting::default() };
+    let mut pipeline =
+        pipeline(folder, setting, 1, Box::new(Simulated::new(geometry(), 0.02).unwrap()));
+    let frame = pipeline.stages().frame;
+    let row = [0.25_f32; 512];
+    let mut allocations = |frames: u64| {
+        let sink = SinkTarget::Null.open(SinkOptions::new(frame, frames)).unwrap();
+        let token = CancelToken::new();
+        let (mut writer, reader) = feature_feed(8);
+        let before = CALLS.load(Ordering::Relaxed);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                for _ in 0..frames {
+                    writer.write_all(&row, token.signal()).unwrap();
+                }
+                drop(writer);
+            });
+            pipeline.run_speech(Speech::Fed(reader), sink, &token).unwrap();
+        });
+        CALLS.load(Ordering::Relaxed) - before
+    };
+    allocations(200);
+    let (short, long) = (allocations(1000), allocations(4000));
+    let per_frame = long.saturating_sub(short) as f64 / 3000.0;
+    assert!(per_frame <= 0.01, "{per_frame} allocations a frame of fed speech, {mode}");
 }

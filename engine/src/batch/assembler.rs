@@ -1,7 +1,7 @@
 //! Samples -> the network's inputs.
 
 use super::{Converter, HostBatch};
-use crate::dataset::{Features, InputPixels, Sample};
+use crate::dataset::{Features, InputPixels, Sample, Speech};
 use crate::frame::ModelGeometry;
 
 /// Floats in one frame's audio input: 16 feature rows of 512 values, seen as 32 x 16 x 16.
@@ -27,13 +27,22 @@ impl Assembler {
 
     /// Appends `sample` to `batch`, which must have room.
     pub fn push(&self, batch: &mut HostBatch, sample: Sample) {
+        self.append(batch, sample, |index, audio| self.features.window(index, audio));
+    }
+
+    /// The same with the audio window from `speech`.
+    pub(crate) fn push_speech(&self, batch: &mut HostBatch, sample: Sample, speech: &Speech) {
+        self.append(batch, sample, |index, audio| speech.window(index, audio));
+    }
+
+    fn append(&self, batch: &mut HostBatch, sample: Sample, window: impl FnOnce(u64, &mut [f32])) {
         let slot = batch.samples.len();
         assert!(slot < batch.capacity, "a full batch was pushed to");
         let geometry = batch.geometry;
         let len = geometry.image_len();
         self.images(geometry, &sample, &mut batch.image[slot * len..(slot + 1) * len]);
         let audio = &mut batch.audio[slot * AUDIO_LEN..(slot + 1) * AUDIO_LEN];
-        self.features.window(sample.index, audio);
+        window(sample.index, audio);
         batch.samples.push(sample);
     }
 

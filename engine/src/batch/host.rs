@@ -57,6 +57,8 @@ pub struct DeviceTimes {
 pub struct BatchTrace {
     /// Frames in the batch.
     pub frames: usize,
+    /// Waiting for the feature rows of its first frame.
+    pub speech_wait: Span,
     /// Waiting for an empty host batch.
     pub host_batch_wait: Span,
     /// Filling the inputs, including `frame_wait`.
@@ -89,6 +91,7 @@ impl BatchTrace {
         let none = Span::at(now);
         Self {
             frames: 0,
+            speech_wait: none,
             host_batch_wait: none,
             assemble: none,
             frame_wait: Duration::ZERO,

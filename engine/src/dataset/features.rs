@@ -25,7 +25,7 @@ impl Features {
     pub const WINDOW_ROWS: usize = 16;
     /// Values in a window.
     pub const WINDOW_LEN: usize = Self::WINDOW_ROWS * Self::ROW;
-    const ROWS_BEFORE: u64 = 8;
+    pub(super) const ROWS_BEFORE: u64 = 8;
 
     /// Reads a .npy file (header versions 1 to 3) with a little-endian f32 or f64 array of shape
     /// `[T, 512]` in C order, T at least 1. f64 values are rounded to f32.
@@ -97,17 +97,23 @@ impl Features {
         Self { rows: values.len() / Self::ROW, stored: Arc::new(values), pace: Pace::default() }
     }
 
+    /// No rows at all: every window is silence.
+    pub fn empty() -> Self {
+        Self { rows: 0, stored: Arc::default(), pace: Pace::default() }
+    }
+
     /// Number of rows, repeated ones included.
     pub fn rows(&self) -> usize {
         self.rows
     }
 
     /// The same rows over and over, `rows` of them in all, without copying: row `k` is stored row
-    /// `k` modulo the number stored. Never shorter than before, so a run of fewer frames than there
+    /// `k` modulo the number stored. Of no rows there are no more. Never shorter than before, so a run of fewer frames than there
     /// are rows still sees the rows that follow its last frame.
     #[must_use]
     pub fn repeat_to(&self, rows: usize) -> Self {
-        Self { rows: self.rows.max(rows), ..self.clone() }
+        let rows = if self.rows == 0 { 0 } else { self.rows.max(rows) };
+        Self { rows, ..self.clone() }
     }
 
     /// The same rows, which come 25 times a second, for an output of another pace.

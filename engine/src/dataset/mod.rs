@@ -2,7 +2,8 @@
 //!
 //! [`Package`] validates the metadata (form, sizes, counts, rectangles) without keeping pixels.
 //! [`FrameStore`] holds the decoded frames in RAM or streams them; either way a run takes its
-//! [`Sample`]s from a [`FrameSource`]. [`Features`] are the audio rows that go with them.
+//! [`Sample`]s from a [`FrameSource`]. [`Features`] are the audio rows that go with them; a
+//! [`feature_feed`] takes rows while a run goes on.
 //!
 //! Output frame `k` shows background [`ping_pong`]`(k)` and is driven by feature row `k`; at another
 //! rate than 25 frames a second [`Pace`] says which.
@@ -10,6 +11,7 @@
 mod checksum;
 mod error;
 mod features;
+mod feed;
 mod fingerprint;
 mod images;
 mod manifest;
@@ -21,6 +23,7 @@ mod ram;
 mod reader;
 mod rectangles;
 mod sample;
+mod speech;
 mod store;
 mod stream;
 mod tracks;
@@ -35,8 +38,11 @@ mod tests;
 
 pub use error::DatasetError;
 pub use features::Features;
+pub(crate) use feed::Supply;
+pub use feed::{FeatureReader, FeatureWriter, FeedError, feature_feed};
 pub use order::ping_pong;
 pub use pace::Pace;
 pub use package::{Form, Inputs, Package};
 pub use sample::{InputPixels, Sample};
+pub use speech::Speech;
 pub use store::{DecodeStats, FrameSource, FrameStore, StoreMode, StoreOptions};

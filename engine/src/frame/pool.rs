@@ -69,7 +69,8 @@ impl BufferPool {
             let sent = home.try_send(data.into_boxed_slice());
             debug_assert!(sent.is_ok());
         }
-        let (open, closed) = bounded(0);
+        // Nothing is ever sent; to wait on a channel without room would allocate.
+        let (open, closed) = bounded(1);
         Ok(Self {
             shared: Arc::new(Shared {
                 empty,

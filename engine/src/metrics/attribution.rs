@@ -35,6 +35,8 @@ pub struct Attribution {
     pub composite: Duration,
     /// Saving, including the sink's completion.
     pub save: Duration,
+    /// Waiting for feature rows.
+    pub wait_speech: Duration,
     /// Waiting for the decoder of the frame store.
     pub wait_decoder: Duration,
     /// Waiting for an empty host batch.
@@ -92,9 +94,10 @@ impl Attribution {
     }
 
     /// The parts by name, in the order of the data's way.
-    pub fn parts(&self) -> [(&'static str, Duration); 12] {
+    pub fn parts(&self) -> [(&'static str, Duration); 13] {
         [
             ("startup", self.startup),
+            ("wait_speech", self.wait_speech),
             ("wait_decoder", self.wait_decoder),
             ("wait_host_batch", self.wait_host_batch),
             ("assemble", self.assemble),
@@ -131,7 +134,10 @@ impl Attribution {
             rest -= overlap;
         };
         match stage {
-            Stage::Assemble => take(&mut self.wait_host_batch, trace.host_batch_wait),
+            Stage::Assemble => {
+                take(&mut self.wait_speech, trace.speech_wait);
+                take(&mut self.wait_host_batch, trace.host_batch_wait);
+            }
             Stage::Infer => take(&mut self.wait_composite, trace.composite_wait),
             Stage::Composite => {
                 take(&mut self.wake_up, trace.wake_up);

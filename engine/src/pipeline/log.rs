@@ -50,20 +50,23 @@ pub trait RunObserver: Send + Sync {
     fn progress(&self, frames: u64, busy: &BusyTimes);
 }
 
-/// Sums, and the traces themselves where they are wanted.
+/// Sums, and the latest traces themselves where they are wanted.
 pub(super) struct RunLog {
     pub(super) busy: BusyTimes,
-    pub(super) traces: Vec<BatchTrace>,
+    /// A ring once it is full.
+    traces: Vec<BatchTrace>,
+    room: usize,
+    /// Where the next trace goes in a full ring.
+    oldest: usize,
     frames: u64,
-    keep: bool,
     observer: Option<Arc<dyn RunObserver>>,
 }
 
 impl RunLog {
-    pub(super) fn new(keep: bool, batches: u64, observer: Option<Arc<dyn RunObserver>>) -> Self {
-        let room = if keep { usize::try_from(batches).unwrap_or(0) } else { 0 };
-        let (busy, traces) = (BusyTimes::default(), Vec::with_capacity(room));
-        Self { busy, traces, frames: 0, keep, observer }
+    /// A log that keeps the latest `room` traces and tells `observer` about each.
+    pub(super) fn new(room: usize, observer: Option<Arc<dyn RunObserver>>) -> Self {
+        let traces = Vec::with_capacity(room);
+        Self { busy: BusyTimes::default(), traces, room, oldest: 0, frames: 0, observer }
     }
 
     pub(super) fn push(&mut self, trace: BatchTrace) {
@@ -72,8 +75,40 @@ impl RunLog {
         if let Some(observer) = &self.observer {
             observer.progress(self.frames, &self.busy);
         }
-        if self.keep {
+        if self.traces.len() < self.room {
             self.traces.push(trace);
+        } else if let Some(oldest) = self.traces.get_mut(self.oldest) {
+            *oldest = trace;
+            self.oldest = (self.oldest + 1) % self.room;
         }
+    }
+
+    /// The traces that were kept, oldest first.
+    pub(super) fn into_traces(mut self) -> Vec<BatchTrace> {
+        self.traces.rotate_left(self.oldest);
+        self.traces
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Instant;
+
+    use super::*;
+
+    fn kept(room: usize, pushed: usize) -> Vec<usize> {
+        let mut log = RunLog::new(room, None);
+        for frames in 1..=pushed {
+            log.push(BatchTrace { frames, ..BatchTrace::new(Instant::now()) });
+        }
+        log.into_traces().iter().map(|trace| trace.frames).collect()
+    }
+
+    #[test]
+    fn the_latest_traces_are_kept_in_order() {
+        assert_eq!(kept(3, 2), [1, 2]);
+        assert_eq!(kept(3, 3), [1, 2, 3]);
+        assert_eq!(kept(3, 8), [6, 7, 8]);
+        assert!(kept(0, 5).is_empty());
     }
 }

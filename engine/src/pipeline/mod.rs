@@ -3,6 +3,7 @@
 mod budget;
 mod cancel;
 mod error;
+mod filling;
 mod log;
 mod pipelined;
 mod probe;

@@ -11,19 +11,18 @@
 //! all threads end. The error that was set first is the one that is reported.
 
 use std::collections::VecDeque;
-use std::ops::Range;
 use std::sync::OnceLock;
 use std::time::Instant;
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 
+use super::filling::Filling;
 use super::log::RunLog;
 use super::run::{CompositeStage, Slot};
-use super::sequential::fill;
 use super::{CancelToken, Pipeline, PipelineError, RunReport};
 use crate::backend::Backend;
-use crate::batch::{Assembler, BatchTrace, Completed, HostBatch, Span};
-use crate::dataset::FrameSource;
+use crate::batch::{BatchTrace, Completed, HostBatch, Span};
+use crate::dataset::Speech;
 use crate::frame::OutputFrame;
 use crate::metrics::RunSpans;
 use crate::sink::Sink;
@@ -43,14 +42,13 @@ struct Saved {
 
 pub(super) fn run(
     pipeline: &mut Pipeline,
-    shown: Range<u64>,
+    speech: Speech,
     sink: Box<dyn Sink>,
     cancel: &CancelToken,
 ) -> Result<RunReport, PipelineError> {
     let started = Instant::now();
-    let frames = shown.end.saturating_sub(shown.start);
-    let log = pipeline.log(frames);
-    let source = pipeline.stages.store.source(shown, pipeline.frames_in_flight())?;
+    let log = pipeline.log(&speech);
+    let source = pipeline.stages.store.source(speech.shown(), pipeline.frames_in_flight())?;
     let Pipeline { stages, workers, batches, slots, outputs, options, .. } = pipeline;
     let host_batches = batches.len();
     let backend = &mut *stages.backend;
@@ -73,18 +71,23 @@ pub(super) fn run(
     let (finished_out, finished) = bounded(options.batch);
 
     let first_error = OnceLock::new();
-    let assembler = &stages.assembler;
+    let failed = CancelToken::new();
+    // How many frames there are in all, known once the last one has been assembled.
+    let total = OnceLock::new();
+    let filling = Filling::new(source, &stages.assembler, speech, options.batch);
     let empties = empty.clone();
-    let whole = |saved| first_error.get().is_none() && (saved == frames || cancel.is_cancelled());
+    let whole = |saved| {
+        first_error.get().is_none() && (total.get() == Some(&saved) || cancel.is_cancelled())
+    };
     let saved = std::thread::scope(|scope| {
         let spawn_failed = |name| {
             move |error: std::io::Error| PipelineError::Thread { name, source: error.into() }
         };
         let named = |name: &str| std::thread::Builder::new().name(name.to_owned());
-        let guard = Guard { first_error: &first_error };
+        let guard = Guard { first_error: &first_error, failed: &failed };
+        let (total, failed) = (&total, &failed);
         let assembling = named("assemble").spawn_scoped(scope, move || {
-            let filling = Filling { source, assembler, room: options.batch, frames };
-            guard.watch(|| assemble(filling, &empties, &filled_out, cancel))
+            guard.watch(|| assemble(filling, &empties, &filled_out, total, [cancel, failed]))
         });
         let inferring = named("infer")
             .spawn_scoped(scope, move || guard.watch(|| infer(backend, &filled, &completed_out)));
@@ -117,8 +120,9 @@ pub(super) fn run(
         sequential: false,
         host_batches,
     };
-    let cancelled = saved.frames < frames;
-    let RunLog { busy, traces, .. } = saved.log;
+    let cancelled = total.get() != Some(&saved.frames);
+    let busy = saved.log.busy;
+    let traces = saved.log.into_traces();
     Ok(RunReport { frames: saved.frames, cancelled, spans, busy, traces })
 }
 
@@ -126,14 +130,29 @@ pub(super) fn run(
 #[derive(Clone, Copy)]
 struct Guard<'a> {
     first_error: &'a OnceLock<PipelineError>,
+    /// Wakes the assembler where it waits for speech, which no channel that closes would.
+    failed: &'a CancelToken,
+}
+
+/// Tells that a stage failed unless it is forgotten; a panic drops it as well.
+struct Alarm<'a>(&'a CancelToken);
+
+impl Drop for Alarm<'_> {
+    fn drop(&mut self) {
+        self.0.cancel();
+    }
 }
 
 impl Guard<'_> {
     /// Runs a stage; its error is recorded before its channels close, so that no consequence of
     /// it can come first.
     fn watch<T>(self, stage: impl FnOnce() -> Result<T, PipelineError>) -> Option<T> {
+        let alarm = Alarm(self.failed);
         match stage() {
-            Ok(value) => Some(value),
+            Ok(value) => {
+                std::mem::forget(alarm);
+                Some(value)
+            }
             Err(error) => {
                 self.report(error);
                 None
@@ -160,33 +179,34 @@ impl Guard<'_> {
     }
 }
 
-/// What the assembling thread works on.
-struct Filling<'a> {
-    source: FrameSource,
-    assembler: &'a Assembler,
-    room: usize,
-    frames: u64,
-}
-
+/// `total` is set before the channel is closed, so that whoever sees the end knows it.
 fn assemble(
     mut filling: Filling<'_>,
     empty: &Receiver<HostBatch>,
     filled: &Sender<HostBatch>,
-    cancel: &CancelToken,
+    total: &OnceLock<u64>,
+    [cancel, failed]: [&CancelToken; 2],
 ) -> Result<(), PipelineError> {
-    let mut assembled = 0;
-    while assembled < filling.frames && !cancel.is_cancelled() {
+    loop {
         let waiting = Instant::now();
+        if !filling.wait(cancel, failed.signal()) {
+            break;
+        }
+        let speech_wait = Span::since(waiting);
         let Ok(mut batch) = empty.recv() else { break };
         batch.trace = BatchTrace::new(waiting);
-        batch.trace.host_batch_wait = Span::since(waiting);
+        batch.trace.speech_wait = speech_wait;
+        batch.trace.host_batch_wait = Span::since(speech_wait.end);
         let started = Instant::now();
-        fill(&mut batch, filling.room, &mut filling.source, filling.assembler)?;
+        filling.fill(&mut batch)?;
         batch.trace.assemble = Span::since(started);
-        assembled += batch.len() as u64;
         if batch.is_empty() || filled.send(batch).is_err() {
             break;
         }
+    }
+    if filling.over {
+        // Nobody else sets it.
+        let _first = total.set(filling.filled());
     }
     Ok(())
 }

@@ -4,7 +4,6 @@ use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use super::run::CompositeStage;
-use super::sequential::fill;
 use super::{CancelToken, Pipeline, PipelineError};
 use crate::batch::{Completed, HostBatch};
 use crate::frame::{BufferPool, OutputFrame};
@@ -148,8 +147,9 @@ impl Pipeline {
         let mut ready = vec![batch];
         for mut other in self.batches.split_off(self.batches.len() - spare) {
             let count = self.options.batch as u64;
-            let mut source = self.stages.store.source(0..count, self.frames_in_flight())?;
-            fill(&mut other, self.options.batch, &mut source, &self.stages.assembler)?;
+            for sample in self.stages.store.source(0..count, self.frames_in_flight())? {
+                self.stages.assembler.push(&mut other, sample?);
+            }
             ready.push(other);
         }
         let backend = &mut self.stages.backend;

@@ -13,7 +13,7 @@ use super::log::{BusyTimes, RunLog, RunObserver};
 use super::{CancelToken, PipelineError, Stages, pipelined, sequential};
 use crate::batch::{BatchTrace, Completed, HostBatch, PredictionView, Span};
 use crate::composite::{CompositeError, Compositor, Scratch};
-use crate::dataset::Sample;
+use crate::dataset::{Sample, Speech};
 use crate::frame::{BufferPool, OutputFrame, PooledBuffer, Rect, Size};
 use crate::metrics::RunSpans;
 use crate::sink::Sink;
@@ -60,9 +60,12 @@ pub struct PipelineOptions {
     /// Frames that the sink may keep while it works on them in the background.
     pub sink_depth: usize,
     /// Whether to keep a trace of every batch. Memory then grows with the run, by a few hundred
-    /// bytes a batch.
+    /// bytes a batch. Of a run whose speech is [fed](Speech::Fed) the latest 16384 are kept.
     pub trace: bool,
 }
+
+/// Traces that are kept of a run that may never end; about 7 MB.
+const LATEST_TRACES: u64 = 1 << 14;
 
 /// What a run did.
 #[derive(Clone, Debug)]
@@ -75,7 +78,7 @@ pub struct RunReport {
     pub spans: RunSpans,
     /// How long each stage was busy.
     pub busy: BusyTimes,
-    /// One trace per batch, in order; empty unless [`PipelineOptions::trace`] was set.
+    /// One trace per batch, in order, of the batches that [`PipelineOptions::trace`] keeps.
     pub traces: Vec<BatchTrace>,
 }
 
@@ -178,10 +181,27 @@ impl Pipeline {
         sink: Box<dyn Sink>,
         cancel: &CancelToken,
     ) -> Result<RunReport, PipelineError> {
+        let features = self.stages.assembler.features().clone();
+        self.run_speech(Speech::Known { features, shown }, sink, cancel)
+    }
+
+    /// Renders the frames of `speech` into `sink`, as [`run`](Self::run) does.
+    ///
+    /// Speech that is fed may come slower than frames are made. A run then waits for it, with a
+    /// smaller batch rather than for a full one; cancelling wakes it.
+    ///
+    /// # Errors
+    /// As [`run`](Self::run).
+    pub fn run_speech(
+        &mut self,
+        speech: Speech,
+        sink: Box<dyn Sink>,
+        cancel: &CancelToken,
+    ) -> Result<RunReport, PipelineError> {
         self.restock()?;
         match self.options.mode {
-            Mode::Sequential => sequential::run(self, shown, sink, cancel),
-            Mode::Pipelined => pipelined::run(self, shown, sink, cancel),
+            Mode::Sequential => sequential::run(self, speech, sink, cancel),
+            Mode::Pipelined => pipelined::run(self, speech, sink, cancel),
         }
     }
 
@@ -212,10 +232,16 @@ impl Pipeline {
         self.batches.len() * self.options.batch + Self::frames_downstream(self.options)
     }
 
-    /// A log for a run of `frames` frames.
-    pub(super) fn log(&self, frames: u64) -> RunLog {
-        let batches = frames.div_ceil(self.options.batch as u64);
-        RunLog::new(self.options.trace, batches, self.observer.clone())
+    /// A log for a run of `speech`.
+    pub(super) fn log(&self, speech: &Speech) -> RunLog {
+        let batches = match speech {
+            Speech::Known { shown, .. } => {
+                shown.end.saturating_sub(shown.start).div_ceil(self.options.batch as u64)
+            }
+            Speech::Fed(_) => LATEST_TRACES,
+        };
+        let room = if self.options.trace { usize::try_from(batches).unwrap_or(0) } else { 0 };
+        RunLog::new(room, self.observer.clone())
     }
 }
 

@@ -1,76 +1,102 @@
 //! One stage after the other, batch by batch.
 
-use std::ops::Range;
 use std::time::Instant;
 
+use super::filling::Filling;
 use super::log::RunLog;
 use super::run::{CompositeStage, Slot};
-use super::{CancelToken, Pipeline, PipelineError, RunReport, Stages};
-use crate::batch::{Assembler, BatchTrace, HostBatch, Span};
-use crate::dataset::FrameSource;
-use crate::frame::BufferPool;
+use super::{CancelToken, Pipeline, PipelineError, RunReport};
+use crate::backend::Backend;
+use crate::batch::{BatchTrace, HostBatch, Span};
+use crate::dataset::Speech;
 use crate::metrics::RunSpans;
 use crate::sink::Sink;
 
 pub(super) fn run(
     pipeline: &mut Pipeline,
-    shown: Range<u64>,
+    speech: Speech,
     sink: Box<dyn Sink>,
     cancel: &CancelToken,
 ) -> Result<RunReport, PipelineError> {
     let started = Instant::now();
-    let frames = shown.end.saturating_sub(shown.start);
-    let log = pipeline.log(frames);
-    let source = pipeline.stages.store.source(shown, pipeline.frames_in_flight())?;
+    let log = pipeline.log(&speech);
+    let source = pipeline.stages.store.source(speech.shown(), pipeline.frames_in_flight())?;
     let Pipeline { stages, workers, batches, slots, outputs, options, .. } = pipeline;
-    let work = Loop { stages, batches, slots, outputs, batch: options.batch, frames, cancel };
+    let work = Loop {
+        filling: Filling::new(source, &stages.assembler, speech, options.batch),
+        backend: &mut *stages.backend,
+        composite: CompositeStage {
+            compositor: &stages.compositor,
+            rects: &stages.rects,
+            frame: stages.frame,
+            outputs,
+            in_ram: stages.store.in_ram(),
+        },
+        batches,
+        slots,
+        cancel,
+    };
     // The loop is one of the pool's workers, so that nothing crosses the pool's shared queue.
-    let (saved, log, finish) = workers.install(|| work.run(source, sink, log))?;
-    let spans = RunSpans { run: Span::since(started), finish, sequential: true, host_batches: 1 };
+    let done = workers.install(|| work.run(sink, log))?;
+    let spans = RunSpans {
+        run: Span::since(started),
+        finish: done.finish,
+        sequential: true,
+        host_batches: 1,
+    };
     Ok(RunReport {
-        frames: saved,
-        cancelled: saved < frames,
+        frames: done.saved,
+        cancelled: !done.whole,
         spans,
-        busy: log.busy,
-        traces: log.traces,
+        busy: done.log.busy,
+        traces: done.log.into_traces(),
     })
 }
 
 struct Loop<'a> {
-    stages: &'a mut Stages,
+    filling: Filling<'a>,
+    backend: &'a mut dyn Backend,
+    composite: CompositeStage<'a>,
     batches: &'a mut Vec<HostBatch>,
     slots: &'a mut [Slot],
-    outputs: &'a BufferPool,
-    batch: usize,
-    frames: u64,
     cancel: &'a CancelToken,
 }
 
+/// What is known at the end.
+struct Done {
+    saved: u64,
+    /// Whether those are all the frames there are.
+    whole: bool,
+    log: RunLog,
+    finish: Span,
+}
+
 impl Loop<'_> {
-    fn run(
-        self,
-        mut source: FrameSource,
-        mut sink: Box<dyn Sink>,
-        mut log: RunLog,
-    ) -> Result<(u64, RunLog, Span), PipelineError> {
-        let Self { stages, batches, slots, outputs, .. } = self;
+    fn run(self, mut sink: Box<dyn Sink>, mut log: RunLog) -> Result<Done, PipelineError> {
+        let Self { mut filling, backend, composite, batches, slots, cancel } = self;
         let mut saved = 0;
-        while saved < self.frames && !self.cancel.is_cancelled() {
+        // Nothing else is under way that could fail while this waits.
+        let failed = crossbeam_channel::never();
+        loop {
+            let waiting = Instant::now();
+            if !filling.wait(cancel, &failed) {
+                break;
+            }
             let now = Instant::now();
             let Some(mut batch) = batches.pop() else { break };
             batch.clear();
             batch.trace = BatchTrace::new(now);
-            fill(&mut batch, self.batch, &mut source, &stages.assembler)?;
+            batch.trace.speech_wait = Span { start: waiting, end: now };
+            filling.fill(&mut batch)?;
             batch.trace.assemble = Span::since(now);
             if batch.is_empty() {
                 batches.push(batch);
                 break;
             }
 
-            let in_flight = stages.backend.enqueue(batch)?;
-            let mut completed = stages.backend.wait(in_flight)?;
+            let in_flight = backend.enqueue(batch)?;
+            let mut completed = backend.wait(in_flight)?;
 
-            let composite = CompositeStage::new(stages, outputs);
             composite.run(&mut completed, slots)?;
 
             let now = Instant::now();
@@ -85,26 +111,10 @@ impl Loop<'_> {
             batches.push(batch);
         }
         let finishing = Instant::now();
-        if saved == self.frames || self.cancel.is_cancelled() {
+        let whole = filling.over && saved == filling.filled();
+        if whole || cancel.is_cancelled() {
             sink.finish()?;
         }
-        Ok((saved, log, Span::since(finishing)))
+        Ok(Done { saved, whole, log, finish: Span::since(finishing) })
     }
-}
-
-/// Fills a batch with up to `room` samples.
-pub(super) fn fill(
-    batch: &mut HostBatch,
-    room: usize,
-    source: &mut FrameSource,
-    assembler: &Assembler,
-) -> Result<(), PipelineError> {
-    for _ in 0..room {
-        let asked = Instant::now();
-        let Some(sample) = source.next() else { break };
-        batch.trace.frame_wait += asked.elapsed();
-        assembler.push(batch, sample?);
-    }
-    batch.trace.frames = batch.len();
-    Ok(())
 }

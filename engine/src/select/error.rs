@@ -97,7 +97,7 @@ pub enum SelectError {
 
 impl SelectError {
     /// Whether an engine is too far from its network.
-    pub fn is_too_far(&self) -> bool {
+    pub(super) fn is_too_far(&self) -> bool {
         #[cfg(feature = "tensorrt")]
         if let Self::Convert(crate::convert::ConvertError::Quality { .. }) = self {
             return true;

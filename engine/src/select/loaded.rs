@@ -2,11 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{BackendOptions, SelectError, Watch, chain};
+use super::{BackendOptions, Sample, SelectError, Watch, chain};
 use crate::backend::{Backend, Provider};
-use crate::batch::Assembler;
 use crate::convert::{Compared, ConvertError, EngineRecord, Reference, verify_engine};
-use crate::dataset::FrameStore;
 
 /// An engine that was loaded, and what is known about it.
 #[derive(Debug)]
@@ -27,9 +25,9 @@ impl LoadedEngine {
         self.record.as_ref()
     }
 
-    /// Compares the engine that `backend` runs with its network over frames of the package in the
-    /// folder `package`, where that was not done on this GPU before, and keeps the result in its
-    /// record. Where there is nothing to compare it with, that is said.
+    /// Compares the engine that `backend` runs with its network over `sample`, where that was not
+    /// done on this GPU before, and keeps the result in its record. Where there is nothing to
+    /// compare it with, that is said.
     ///
     /// # Errors
     /// When the two are too far apart, now or when they were compared; when the backend fails; or
@@ -37,9 +35,7 @@ impl LoadedEngine {
     pub fn verify(
         self,
         backend: &mut dyn Backend,
-        store: &FrameStore,
-        assembler: &Assembler,
-        package: &Path,
+        sample: Sample<'_>,
         options: &BackendOptions,
         watch: &Watch<'_>,
     ) -> Result<(), SelectError> {
@@ -66,6 +62,7 @@ impl LoadedEngine {
                 return Ok(());
             }
         };
+        let Sample { package, store, assembler } = sample;
         let reference = Reference { onnxruntime: &onnxruntime, store, assembler, package };
         let comparison = match verify_engine(&record, backend, &reference, watch.cancelled) {
             Ok(comparison) => comparison,

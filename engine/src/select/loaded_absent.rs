@@ -1,11 +1,7 @@
 //! Stands in for `loaded.rs` in builds without TensorRT.
 
-use std::path::Path;
-
-use super::{BackendOptions, SelectError, Watch};
+use super::{BackendOptions, Sample, SelectError, Watch};
 use crate::backend::Backend;
-use crate::batch::Assembler;
-use crate::dataset::FrameStore;
 
 /// There is none in this build.
 #[derive(Debug)]
@@ -19,9 +15,7 @@ impl LoadedEngine {
     pub fn verify(
         self,
         _backend: &mut dyn Backend,
-        _store: &FrameStore,
-        _assembler: &Assembler,
-        _package: &Path,
+        _sample: Sample<'_>,
         _options: &BackendOptions,
         _watch: &Watch<'_>,
     ) -> Result<(), SelectError> {

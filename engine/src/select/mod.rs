@@ -25,6 +25,8 @@ pub use self::error::SelectError;
 pub use self::loaded::LoadedEngine;
 pub use self::options::{BackendChoice, BackendOptions, ProviderChoice, TensorRtSettings};
 use crate::backend::{Backend, ModelSpec, OnnxRuntime, Provider, Simulated};
+use crate::batch::Assembler;
+use crate::dataset::FrameStore;
 use crate::frame::ModelGeometry;
 use crate::onnx::Model;
 
@@ -36,6 +38,46 @@ pub struct Opened {
     pub remarks: Vec<String>,
     /// The engine that TensorRT runs, to be compared with its network before it is used.
     pub engine: Option<LoadedEngine>,
+}
+
+/// What an engine is compared over, frames of a package.
+#[derive(Clone, Copy)]
+pub struct Sample<'a> {
+    /// The package's folder.
+    pub package: &'a Path,
+    /// Its frames.
+    pub store: &'a FrameStore,
+    /// Its inputs.
+    pub assembler: &'a Assembler,
+}
+
+impl Opened {
+    /// The backend, to be used from now on. Where that is an engine, it is first compared with its
+    /// network over `sample`, once on each GPU ([`LoadedEngine::verify`]). One that is too far from
+    /// `model`, its network, is given up for ONNX Runtime where the choice is free.
+    ///
+    /// # Errors
+    /// When the engine is not to be used and nothing else may take its place, or the comparison
+    /// fails.
+    pub fn verified(
+        mut self,
+        model: Option<&Path>,
+        sample: Sample<'_>,
+        options: &BackendOptions,
+        watch: &Watch<'_>,
+    ) -> Result<Box<dyn Backend>, SelectError> {
+        let Some(engine) = self.engine else { return Ok(self.backend) };
+        match (engine.verify(&mut *self.backend, sample, options, watch), model) {
+            (Err(error), Some(model)) if error.is_too_far() && options.may_choose(model) => {
+                (watch.say)(&format!("warning: {error}"));
+                drop(self.backend);
+                let opened = open_without_tensorrt(model, options)?;
+                opened.remarks.iter().for_each(|remark| (watch.say)(remark));
+                Ok(opened.backend)
+            }
+            (verified, _) => verified.map(|()| self.backend),
+        }
+    }
 }
 
 /// How the one who waits is told what goes on, and can end it.
@@ -129,14 +171,8 @@ fn best(model: &Path, options: &BackendOptions, watch: &Watch<'_>) -> Result<Ope
     }
 }
 
-/// What [`BackendChoice::Auto`] takes where TensorRT is not to be had, or not to be used.
-///
-/// # Errors
-/// When ONNX Runtime cannot run `model` on the processor either.
-pub fn open_without_tensorrt(
-    model: &Path,
-    options: &BackendOptions,
-) -> Result<Opened, SelectError> {
+/// What [`BackendChoice::Auto`] takes where TensorRT's engine is not to be used.
+fn open_without_tensorrt(model: &Path, options: &BackendOptions) -> Result<Opened, SelectError> {
     match tensorrt::gpu(options.device) {
         Ok(gpu) => onnxruntime_anywhere(model, options, &gpu, Vec::new()),
         Err(why) => on_cpu(model, options, Vec::new(), &why),

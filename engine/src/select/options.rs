@@ -108,7 +108,7 @@ impl Default for TensorRtSettings {
 
 impl BackendOptions {
     /// Whether something else may run `model` where TensorRT's engine of it is not to be used.
-    pub fn may_choose(&self, model: &Path) -> bool {
+    pub(super) fn may_choose(&self, model: &Path) -> bool {
         self.backend == BackendChoice::Auto && !is_engine(model)
     }
 

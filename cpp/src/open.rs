@@ -1,0 +1,97 @@
+//! From options to a pipeline that is ready to run.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use engine::batch::Assembler;
+use engine::composite::Compositor;
+use engine::dataset::{Features, FrameStore, Package, StoreOptions};
+use engine::pipeline::{Pipeline, PipelineOptions, Stages, ThreadBudget, cores};
+use engine::select::{Sample, Watch};
+
+use crate::error::{Code, Error};
+use crate::options::Options;
+use crate::{backend, log};
+
+/// A pipeline and the package it shows.
+pub(crate) struct Opened {
+    pub(crate) pipeline: Pipeline,
+    pub(crate) package: Arc<Package>,
+}
+
+/// Opens everything, in the order in which mistakes are cheapest to find.
+pub(crate) fn open(root: &Path, options: &Options) -> Result<Opened, Error> {
+    backend::watched(|watch| open_watched(root, options, watch))
+}
+
+fn open_watched(root: &Path, options: &Options, watch: &Watch<'_>) -> Result<Opened, Error> {
+    if !root.is_dir() {
+        let message = format!("{}: no such folder; expected an avatar package", root.display());
+        return Err(Error::text(Code::Package, message));
+    }
+    let model = match &options.model {
+        Some(model) => Some(model.clone()),
+        None => Package::find_model(root)?,
+    };
+    let mut opened = backend::open(model.as_deref(), &options.backend, watch)?;
+    let backend = &mut opened.backend;
+    // A batch that the network does not take is found out before anything is loaded.
+    drop(backend.allocate(options.batch)?);
+    let geometry = backend.geometry();
+    let package = Arc::new(Package::open(root, geometry, options.inputs)?);
+    let frame = package.frame_size();
+    log::info(&format!(
+        "package: {}, {} background frames of {frame}, {}",
+        root.display(),
+        package.frame_count(),
+        package.form(),
+    ));
+    log::info(&format!(
+        "network: {}, {geometry} on {} ({})",
+        model.as_deref().map_or_else(|| "none".into(), |path| path.display().to_string()),
+        backend.name(),
+        backend.provider(),
+        geometry = format_args!("{0} x {0}", geometry.side()),
+    ));
+    let compositor = Compositor::new(
+        options.compositor,
+        options.interpolation,
+        geometry,
+        frame,
+        package.rects(),
+    )?;
+    let store = StoreOptions {
+        mode: options.frame_store,
+        ram_budget: options.ram_budget,
+        decode_threads: cores(),
+    };
+    let store = FrameStore::open(Arc::clone(&package), &store, &mut |_, _| ())?;
+    let place = if store.in_ram() { "in RAM" } else { "decoded ahead" };
+    log::info(&format!("frames: {place}; compositor: {}", compositor.level()));
+    // To compare an engine over; a package may well have no speech of its own.
+    let rows = opened.engine.is_some().then(|| package.features().ok()).flatten();
+    let assembler = Assembler::new(rows.unwrap_or_else(Features::empty));
+    let sample = Sample { package: root, store: &store, assembler: &assembler };
+    let backend = opened.verified(model.as_deref(), sample, &options.backend, watch)?;
+    let stages = Stages {
+        store,
+        // Each run brings its own speech.
+        assembler: Assembler::new(Features::empty()),
+        backend,
+        compositor,
+        frame,
+        rects: package.rects().to_vec(),
+    };
+    let workers = options.workers;
+    let pipeline = Pipeline::new(
+        stages,
+        PipelineOptions {
+            batch: options.batch,
+            workers: workers.unwrap_or_else(|| ThreadBudget::auto_workers(options.batch, cores())),
+            mode: options.mode,
+            sink_depth: options.queued_frames + options.held_frames,
+            trace: true,
+        },
+    )?;
+    Ok(Opened { pipeline, package })
+}

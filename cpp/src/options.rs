@@ -1,0 +1,280 @@
+//! What a host can ask for.
+
+use std::ffi::CStr;
+use std::path::PathBuf;
+
+use engine::composite::{CompositorChoice, Interpolation};
+use engine::dataset::{Inputs, StoreMode};
+use engine::onnx::precision::Precision;
+use engine::pipeline::{MAX_BATCH, MAX_WORKERS, Mode};
+use engine::select::{BackendChoice, BackendOptions, ProviderChoice, TensorRtSettings};
+
+use crate::abi::{EngineOptions, VERSION};
+use crate::error::{Code, Error};
+
+/// The options of a pipeline, checked.
+#[derive(Clone, Debug)]
+pub(crate) struct Options {
+    pub(crate) model: Option<PathBuf>,
+    pub(crate) backend: BackendOptions,
+    pub(crate) mode: Mode,
+    pub(crate) batch: usize,
+    /// `None` is the smaller of batch and cores.
+    pub(crate) workers: Option<usize>,
+    pub(crate) inputs: Inputs,
+    pub(crate) frame_store: StoreMode,
+    pub(crate) ram_budget: u64,
+    pub(crate) compositor: CompositorChoice,
+    pub(crate) interpolation: Interpolation,
+    pub(crate) queued_frames: usize,
+    pub(crate) held_frames: usize,
+    pub(crate) pushed_rows: usize,
+}
+
+/// What ENGINE_OPTIONS_INIT writes.
+pub(crate) const DEFAULTS: EngineOptions = EngineOptions {
+    version: VERSION,
+    backend: 0,
+    model: std::ptr::null(),
+    simulated_ms: 8.18,
+    onnxruntime_library: std::ptr::null(),
+    provider: 0,
+    device: 0,
+    threads: 0,
+    lanes: 2,
+    tensorrt_folder: std::ptr::null(),
+    cuda_graphs: 1,
+    precision: 0,
+    trust_engine: 0,
+    mode: 0,
+    batch: 4,
+    workers: 0,
+    inputs: 0,
+    frame_store: 0,
+    ram_budget: 1 << 30,
+    compositor: 0,
+    interpolation: 0,
+    queued_frames: 4,
+    held_frames: 8,
+    pushed_rows: 1024,
+    reserved: 0,
+};
+
+/// The paths among the options, already read.
+pub(crate) struct Paths<'a> {
+    pub(crate) model: Option<&'a CStr>,
+    pub(crate) onnxruntime_library: Option<&'a CStr>,
+    pub(crate) tensorrt_folder: Option<&'a CStr>,
+}
+
+impl Options {
+    /// Checks every value; the pointers in `raw` are left alone.
+    pub(crate) fn check(raw: &EngineOptions, paths: &Paths<'_>) -> Result<Self, Error> {
+        if raw.reserved != 0 {
+            return Err(out_of_range("reserved", raw.reserved, "0"));
+        }
+        let batch = count("batch", raw.batch, 1, MAX_BATCH)?;
+        let backend = BackendOptions {
+            backend: choice(
+                "backend",
+                raw.backend,
+                [
+                    BackendChoice::Auto,
+                    BackendChoice::TensorRt,
+                    BackendChoice::OnnxRuntime,
+                    BackendChoice::Simulated,
+                ],
+            )?,
+            simulated_ms: match raw.simulated_ms {
+                ms if (0.0..=60_000.0).contains(&ms) => ms,
+                ms => return Err(out_of_range("simulated_ms", ms, "0 to 60000")),
+            },
+            onnxruntime_library: paths.onnxruntime_library.map(path).transpose()?,
+            provider: choice(
+                "provider",
+                raw.provider,
+                [None, Some(ProviderChoice::Cpu), Some(ProviderChoice::Cuda)],
+            )?,
+            device: match usize::try_from(raw.device) {
+                Ok(device @ 0..=63) => device,
+                _ => return Err(out_of_range("device", raw.device, "0 to 63")),
+            },
+            threads: positive(count("threads", raw.threads, 0, 1024)?),
+            largest_batch: batch,
+            tensorrt: TensorRtSettings {
+                library_folder: paths.tensorrt_folder.map(path).transpose()?,
+                lanes: count("lanes", raw.lanes, 1, 8)?,
+                graphs: choice("cuda_graphs", raw.cuda_graphs, [false, true])?,
+                precision: choice("precision", raw.precision, [Precision::Fp32, Precision::Fp16])?,
+                host_code: choice("trust_engine", raw.trust_engine, [false, true])?,
+                ..TensorRtSettings::default()
+            },
+        };
+        Ok(Self {
+            model: paths.model.map(path).transpose()?,
+            backend,
+            mode: choice("mode", raw.mode, [Mode::Pipelined, Mode::Sequential])?,
+            batch,
+            workers: positive(count("workers", raw.workers, 0, MAX_WORKERS)?),
+            inputs: choice("inputs", raw.inputs, [Inputs::Package, Inputs::Derived])?,
+            frame_store: choice(
+                "frame_store",
+                raw.frame_store,
+                [StoreMode::Auto, StoreMode::Ram, StoreMode::Stream],
+            )?,
+            ram_budget: raw.ram_budget,
+            compositor: choice(
+                "compositor",
+                raw.compositor,
+                [
+                    CompositorChoice::Auto,
+                    CompositorChoice::Scalar,
+                    CompositorChoice::Avx2,
+                    CompositorChoice::Avx512,
+                    CompositorChoice::OpenCv,
+                ],
+            )?,
+            interpolation: choice(
+                "interpolation",
+                raw.interpolation,
+                [Interpolation::Linear, Interpolation::Cubic],
+            )?,
+            queued_frames: count("queued_frames", raw.queued_frames, 1, 256)?,
+            held_frames: count("held_frames", raw.held_frames, 1, 256)?,
+            pushed_rows: count("pushed_rows", raw.pushed_rows, 1, 1 << 20)?,
+        })
+    }
+}
+
+/// A path as the system takes it.
+pub(crate) fn path(text: &CStr) -> Result<PathBuf, Error> {
+    #[cfg(unix)]
+    {
+        use std::os::unix::ffi::OsStrExt;
+        Ok(std::ffi::OsStr::from_bytes(text.to_bytes()).into())
+    }
+    #[cfg(not(unix))]
+    {
+        let utf8 = text.to_str().map(PathBuf::from);
+        utf8.map_err(|_| Error::new(Code::InvalidArgument, "a path is not valid UTF-8"))
+    }
+}
+
+fn out_of_range(field: &str, found: impl std::fmt::Display, expected: &str) -> Error {
+    let message = format!("options: {field} is {found}; expected {expected}");
+    Error::text(Code::InvalidArgument, message)
+}
+
+/// The value that a constant of the header stands for.
+fn choice<T, const N: usize>(field: &str, found: i32, values: [T; N]) -> Result<T, Error> {
+    let index = usize::try_from(found).ok();
+    let value = index.and_then(|index| values.into_iter().nth(index));
+    value.ok_or_else(|| out_of_range(field, found, &format!("0 to {}", N - 1)))
+}
+
+fn count(field: &str, found: u32, least: usize, most: usize) -> Result<usize, Error> {
+    let count = usize::try_from(found).ok().filter(|count| (least..=most).contains(count));
+    count.ok_or_else(|| out_of_range(field, found, &format!("{least} to {most}")))
+}
+
+/// 0 stands for a number that is chosen later.
+fn positive(count: usize) -> Option<usize> {
+    (count > 0).then_some(count)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NO_PATHS: Paths<'_> =
+        Paths { model: None, onnxruntime_library: None, tensorrt_folder: None };
+
+    #[test]
+    fn the_defaults_are_those_of_the_command_line() {
+        let options = Options::check(&DEFAULTS, &NO_PATHS).unwrap();
+        assert_eq!((options.batch, options.workers), (4, None));
+        assert_eq!((options.mode, options.inputs), (Mode::Pipelined, Inputs::Package));
+        assert_eq!((options.frame_store, options.ram_budget), (StoreMode::Auto, 1 << 30));
+        assert_eq!(options.backend.backend, BackendChoice::Auto);
+        assert_eq!((options.backend.simulated_ms, options.backend.threads), (8.18, None));
+        let (asked, default) = (&options.backend.tensorrt, TensorRtSettings::default());
+        assert_eq!((asked.lanes, asked.graphs), (default.lanes, default.graphs));
+        assert_eq!((asked.precision, asked.cache.clone()), (default.precision, default.cache));
+        assert_eq!((asked.host_code, asked.verify), (false, true));
+        assert_eq!(options.backend.largest_batch, 4);
+    }
+
+    #[test]
+    fn constants_mean_what_the_header_says() {
+        let header = include_str!("../include/engine/engine.h");
+        let check = |constant: &str, set: fn(&mut EngineOptions, i32), is: fn(&Options) -> bool| {
+            let found = header.split_once(&format!("ENGINE_{constant} = ")).unwrap().1;
+            let digits = found.find(|c: char| !c.is_ascii_digit()).unwrap();
+            let mut raw = DEFAULTS;
+            set(&mut raw, found[..digits].parse().unwrap());
+            assert!(is(&Options::check(&raw, &NO_PATHS).unwrap()), "{constant}");
+        };
+        let backend = |raw: &mut EngineOptions, value| raw.backend = value;
+        check("BACKEND_AUTO", backend, |o| o.backend.backend == BackendChoice::Auto);
+        check("BACKEND_TENSORRT", backend, |o| o.backend.backend == BackendChoice::TensorRt);
+        check("BACKEND_ONNXRUNTIME", backend, |o| o.backend.backend == BackendChoice::OnnxRuntime);
+        check("BACKEND_SIMULATED", backend, |o| o.backend.backend == BackendChoice::Simulated);
+        let provider = |raw: &mut EngineOptions, value| raw.provider = value;
+        check("PROVIDER_DEFAULT", provider, |o| o.backend.provider.is_none());
+        check("PROVIDER_CPU", provider, |o| o.backend.provider == Some(ProviderChoice::Cpu));
+        check("PROVIDER_CUDA", provider, |o| o.backend.provider == Some(ProviderChoice::Cuda));
+        let precision = |raw: &mut EngineOptions, value| raw.precision = value;
+        check("PRECISION_FP32", precision, |o| o.backend.tensorrt.precision == Precision::Fp32);
+        check("PRECISION_FP16", precision, |o| o.backend.tensorrt.precision == Precision::Fp16);
+        let mode = |raw: &mut EngineOptions, value| raw.mode = value;
+        check("MODE_PIPELINED", mode, |o| o.mode == Mode::Pipelined);
+        check("MODE_SEQUENTIAL", mode, |o| o.mode == Mode::Sequential);
+        let inputs = |raw: &mut EngineOptions, value| raw.inputs = value;
+        check("INPUTS_PACKAGE", inputs, |o| o.inputs == Inputs::Package);
+        check("INPUTS_DERIVED", inputs, |o| o.inputs == Inputs::Derived);
+        let store = |raw: &mut EngineOptions, value| raw.frame_store = value;
+        check("STORE_AUTO", store, |o| o.frame_store == StoreMode::Auto);
+        check("STORE_RAM", store, |o| o.frame_store == StoreMode::Ram);
+        check("STORE_STREAM", store, |o| o.frame_store == StoreMode::Stream);
+        let compositor = |raw: &mut EngineOptions, value| raw.compositor = value;
+        check("COMPOSITOR_AUTO", compositor, |o| o.compositor == CompositorChoice::Auto);
+        check("COMPOSITOR_SCALAR", compositor, |o| o.compositor == CompositorChoice::Scalar);
+        check("COMPOSITOR_AVX2", compositor, |o| o.compositor == CompositorChoice::Avx2);
+        check("COMPOSITOR_AVX512", compositor, |o| o.compositor == CompositorChoice::Avx512);
+        check("COMPOSITOR_OPENCV", compositor, |o| o.compositor == CompositorChoice::OpenCv);
+        let interpolation = |raw: &mut EngineOptions, value| raw.interpolation = value;
+        check("INTERPOLATION_LINEAR", interpolation, |o| o.interpolation == Interpolation::Linear);
+        check("INTERPOLATION_CUBIC", interpolation, |o| o.interpolation == Interpolation::Cubic);
+    }
+
+    #[test]
+    fn what_is_out_of_range_is_named() {
+        let check = |change: fn(&mut EngineOptions)| {
+            let mut raw = DEFAULTS;
+            change(&mut raw);
+            let error = Options::check(&raw, &NO_PATHS).unwrap_err();
+            assert_eq!(error.code, Code::InvalidArgument);
+            error.message
+        };
+        assert_eq!(check(|raw| raw.batch = 0), "options: batch is 0; expected 1 to 256");
+        assert_eq!(check(|raw| raw.workers = 257), "options: workers is 257; expected 0 to 256");
+        assert_eq!(check(|raw| raw.backend = 4), "options: backend is 4; expected 0 to 3");
+        assert_eq!(check(|raw| raw.mode = -1), "options: mode is -1; expected 0 to 1");
+        assert_eq!(check(|raw| raw.device = -1), "options: device is -1; expected 0 to 63");
+        assert_eq!(check(|raw| raw.lanes = 9), "options: lanes is 9; expected 1 to 8");
+        assert_eq!(check(|raw| raw.precision = 2), "options: precision is 2; expected 0 to 1");
+        assert_eq!(
+            check(|raw| raw.trust_engine = 2),
+            "options: trust_engine is 2; expected 0 to 1"
+        );
+        assert_eq!(
+            check(|raw| raw.held_frames = 0),
+            "options: held_frames is 0; expected 1 to 256"
+        );
+        assert_eq!(check(|raw| raw.reserved = 1), "options: reserved is 1; expected 0");
+        for ms in [-1.0, f64::NAN, f64::INFINITY] {
+            let raw = EngineOptions { simulated_ms: ms, ..DEFAULTS };
+            assert!(Options::check(&raw, &NO_PATHS).is_err(), "{ms}");
+        }
+    }
+}
