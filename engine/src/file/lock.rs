@@ -195,6 +195,6 @@ mod tests {
             waiter.join().unwrap().unwrap();
         });
         let error = Lock::take(&folder.path().join("none/m.engine")).unwrap_err();
-        assert!(matches!(error, LockError::File { .. }), "{error}");
+        assert!(matches!(error, LockError::NoFolder { .. }), "{error}");
     }
 }
