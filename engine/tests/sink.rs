@@ -127,7 +127,10 @@ fn targets_read_and_print_the_same_text() {
     for text in ["", "nil", "png", "png:", "jpg:", "raw:", "null:", "PNG:out", "gif:out"] {
         let error = text.parse::<SinkTarget>().unwrap_err().to_string();
         assert!(error.starts_with(&format!("\"{text}\" names no place")), "{error}");
-        assert!(error.contains("null, png:DIR, jpg:DIR, raw:FILE"), "{error}");
+        assert!(
+            error.contains("null, png:DIR, jpg:DIR, video:FILE (.mp4, .mov or .mkv), raw:FILE"),
+            "{error}"
+        );
     }
 }
 

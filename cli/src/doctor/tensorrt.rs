@@ -297,7 +297,7 @@ mod tests {
         };
         for line in &lines(&Flavour::ALL.map(not_there), NO_DRIVER)[..3] {
             assert!(line.starts_with("missing  "), "{line}");
-            assert!(line.contains("  not usable: /none: no such folder; --tensorrt-lib"), "{line}");
+            assert!(line.contains("  not usable: /none: no such folder (lib"), "{line}");
         }
         let told = lines(&[not_there(Flavour::Rtx), installed(Flavour::V10)], None);
         assert!(told[0].starts_with("note     TensorRT-RTX  not usable: /none: "), "{told:?}");
