@@ -1,5 +1,7 @@
 //! What can go wrong between the engine and the device.
 
+use std::path::PathBuf;
+
 use cudarc::driver::DriverError;
 use cudarc::driver::sys::CUresult;
 
@@ -57,6 +59,20 @@ pub enum CudaError {
         attempt: &'static str,
         /// Why that cannot be.
         state: &'static str,
+    },
+    /// The kernels have to be compiled, and there is nothing to do it with.
+    #[error("the kernels cannot be compiled: {reason}")]
+    NoCompiler {
+        /// What was looked for, or what is wrong with it.
+        reason: String,
+    },
+    /// The compiler refused the kernels.
+    #[error("{}: the kernels do not compile: {log}", library.display())]
+    Compile {
+        /// The compiler.
+        library: PathBuf,
+        /// What it says.
+        log: String,
     },
     /// A call failed.
     #[error("CUDA failed {attempt}: {description} ({name})")]

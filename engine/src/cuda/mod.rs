@@ -14,10 +14,12 @@ mod device;
 mod error;
 mod event;
 mod graph;
+pub mod kernels;
 mod lane;
 mod memory;
 #[cfg(feature = "tensorrt")]
 mod network;
+mod nvrtc;
 mod pinned;
 mod stream;
 
@@ -30,5 +32,6 @@ pub use lane::{Bindings, DeviceTimes, Floats, Lane, Staging};
 pub use memory::{DeviceBuffer, download, upload};
 #[cfg(feature = "tensorrt")]
 pub(crate) use network::{Network, Tensors};
+pub use nvrtc::Compiler;
 pub use pinned::{PinnedBuffer, PinnedKind};
 pub use stream::Stream;
