@@ -3,7 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a helper that cannot unwrap fails its test")]
 
 use engine::batch::Converter;
-use engine::composite::{Compositor, CompositorChoice, Interpolation};
+use engine::composite::{Compositor, CompositorChoice, Interpolation, patch_stride};
 use engine::cuda::kernels::{self, Job, Sizes, Taps};
 use engine::cuda::{Compiler, CudaError};
 use engine::frame::{ModelGeometry, Rect, Size};
@@ -184,7 +184,7 @@ fn patches<T: bytemuck::Pod>(
 ) -> Vec<Vec<u8>> {
     let tables: Vec<[Vec<Taps>; 2]> =
         frames.iter().map(|(.., size)| kernels::taps(geometry.crop_side(), *size)).collect();
-    let stride = |size: &Size| kernels::patch_stride(size.width);
+    let stride = |size: &Size| patch_stride(size.width);
     let mut end = 0;
     let mut jobs = Vec::new();
     for ((crop, _, size), [columns, rows]) in frames.iter().zip(&tables) {

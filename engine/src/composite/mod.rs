@@ -21,7 +21,7 @@ mod opencv;
 mod plan;
 
 pub use choice::{CompositorChoice, Interpolation, KernelLevel};
-pub use compositor::{Compositor, Scratch};
+pub use compositor::{Compositor, Scratch, patch_stride};
 pub(crate) use cpu::to_byte;
 pub use error::{CompositeError, UnknownName};
 #[cfg(feature = "cuda")]

@@ -60,6 +60,19 @@ pub enum CudaError {
         /// Why that cannot be.
         state: &'static str,
     },
+    /// The frames that are in flight do not fit what regions may take on the device.
+    #[error(
+        "the GPU may keep {budget} bytes of frames; the {needed} that are in flight need {} ({bytes} \
+         each); allow more or use a smaller --batch", *needed as u64 * bytes
+    )]
+    Regions {
+        /// Bytes that are allowed.
+        budget: u64,
+        /// Frames in flight.
+        needed: usize,
+        /// Bytes of one frame's region.
+        bytes: u64,
+    },
     /// The kernels have to be compiled, and there is nothing to do it with.
     #[error("the kernels cannot be compiled: {reason}")]
     NoCompiler {

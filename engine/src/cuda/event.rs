@@ -64,6 +64,11 @@ impl Event {
         }
     }
 
+    /// The driver's handle.
+    pub(super) fn handle(&self) -> sys::CUevent {
+        self.raw
+    }
+
     /// Milliseconds on the device from `start` to `end`, which must both be reached.
     ///
     /// # Errors

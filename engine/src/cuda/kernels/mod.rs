@@ -5,6 +5,7 @@ mod cache;
 
 use std::ffi::{CStr, CString, c_void};
 use std::fmt;
+use std::path::{Path, PathBuf};
 
 use cudarc::driver::{DriverError, result, sys};
 
@@ -114,13 +115,24 @@ unsafe impl bytemuck::Zeroable for Sizes {}
 // SAFETY: as above.
 unsafe impl bytemuck::Pod for Sizes {}
 
-/// Bytes from one row of a patch `width` pixels wide to the next: whole words.
-pub const fn patch_stride(width: usize) -> usize {
-    (3 * width).next_multiple_of(4)
-}
-
 // The kernels read these as they lie in memory.
 const _: () = assert!(size_of::<Job>() == 64 && size_of::<Taps>() == 8 && size_of::<Sizes>() == 24);
+
+/// The jobs of a batch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Jobs {
+    /// Address of the first [`Job`].
+    pub address: u64,
+    /// How many there are.
+    pub frames: usize,
+    /// Width and height that no rectangle of theirs exceeds, in pixels.
+    pub largest: [usize; 2],
+}
+
+/// Where in the folder `cache` the kernels for devices of this compute capability are kept.
+pub fn kept_at(cache: &Path, compute_capability: (u32, u32)) -> PathBuf {
+    cache.join("kernels").join(cache::name(SOURCE, compute_capability))
+}
 
 /// Threads of a block.
 const BLOCK: u32 = 256;
@@ -141,15 +153,16 @@ unsafe impl Send for Kernels {}
 unsafe impl Sync for Kernels {}
 
 impl Kernels {
-    /// The kernels for the device of `context`: compiled before and kept in the user's cache folder,
-    /// else compiled now by the NVRTC that is found, and kept.
+    /// The kernels for the device of `context`: compiled before and kept in the folder `cache`, else
+    /// compiled now by the NVRTC that is found, and kept there.
     ///
     /// # Errors
     /// [`CudaError::NoCompiler`] where nothing is kept and there is no NVRTC; [`CudaError::Compile`];
     /// or when the driver refuses what was compiled.
-    pub fn open(context: &Context) -> Result<Self, CudaError> {
+    pub fn open(context: &Context, cache: Option<&Path>) -> Result<Self, CudaError> {
         let device = context.device().compute_capability;
-        if let Some(ptx) = cache::load(SOURCE, device)
+        let kept = cache.map(|folder| kept_at(folder, device));
+        if let Some(ptx) = kept.as_deref().and_then(cache::load)
             && let Ok(kernels) = Self::from_ptx(context, &ptx)
         {
             return Ok(kernels);
@@ -157,7 +170,10 @@ impl Kernels {
         let compiler = Compiler::find()?;
         let ptx = compiler.compile(SOURCE, compiler.architecture(device)?)?;
         let kernels = Self::from_ptx(context, &ptx)?;
-        cache::save(SOURCE, device, &ptx);
+        if let Some(kept) = kept {
+            // Where that fails, it is compiled again next time.
+            _ = cache::save(&kept, &ptx);
+        }
         Ok(kernels)
     }
 
@@ -192,63 +208,60 @@ impl Kernels {
         &self.context
     }
 
-    /// Queues the image inputs of `frames` frames: N x 6 x S x S values of `element` at `planes`.
+    /// Queues the image inputs of a batch: N x 6 x S x S values of an element at an address.
     ///
     /// # Safety
-    /// All addresses are of the context: `jobs` of `frames` [`Job`]s, whose roi, and masked roi where
-    /// there is one, have S rows of 3 x S bytes; `planes` of room for all of it, aligned to 16 bytes.
-    /// Until the stream has passed this, nothing of it may be freed or written.
+    /// All addresses are of the context: that of the jobs, whose roi, and masked roi where there is
+    /// one, have S rows of 3 x S bytes; that of `planes`, with room for all of it, aligned to 16
+    /// bytes. Until the stream has passed this, nothing of it may be freed or written.
     ///
     /// # Errors
     /// When the driver refuses.
     pub unsafe fn assemble(
         &self,
         stream: &Stream,
-        jobs: u64,
-        frames: usize,
+        jobs: Jobs,
         planes: (u64, Element),
-        sizes: Sizes,
+        mut sizes: Sizes,
     ) -> Result<(), CudaError> {
         let (mut planes, element) = planes;
-        let (mut jobs, mut sizes) = (jobs, sizes);
+        let mut address = jobs.address;
         let threads = sizes.side.div_ceil(QUAD) * sizes.side;
-        let grid = (threads.div_ceil(BLOCK), 2, frames as u32);
+        let grid = (threads.div_ceil(BLOCK), 2, jobs.frames as u32);
         let parameters =
-            [(&raw mut jobs).cast(), (&raw mut planes).cast(), (&raw mut sizes).cast()];
+            [(&raw mut address).cast(), (&raw mut planes).cast(), (&raw mut sizes).cast()];
         // SAFETY: the caller answers for the memory; these are the kernel's parameters.
         unsafe { self.start(self.assemble[element as usize], grid, stream, parameters) }
             .attempt("starting to assemble")
     }
 
-    /// Queues the patches of `frames` frames, whose rectangles have up to `most` pixels across and
-    /// down, from the predictions, N x 3 x S x S values.
+    /// Queues the patches of a batch from its predictions: N x 3 x S x S values of an element at an
+    /// address.
     ///
     /// # Safety
-    /// All addresses are of the context: `jobs` of `frames` [`Job`]s, whose crop has (S + 8) x (S + 8)
-    /// pixels, whose taps are as many as the rectangle has columns and rows and lie in the crop, and
-    /// whose patch ends in the room at `patches`; `predictions` of all of them. Until the stream has
-    /// passed this, nothing of it may be freed or written.
+    /// All addresses are of the context: that of the jobs, whose crop has (S + 8) x (S + 8) pixels,
+    /// whose taps are as many as the rectangle has columns and rows and lie in the crop, and whose
+    /// patch ends in the room at `patches`; that of all `predictions`. Until the stream has passed
+    /// this, nothing of it may be freed or written.
     ///
     /// # Errors
     /// When the driver refuses.
     pub unsafe fn composite(
         &self,
         stream: &Stream,
-        jobs: u64,
-        frames: usize,
+        jobs: Jobs,
         predictions: (u64, Element),
-        patches: u64,
-        most: [usize; 2],
-        sizes: Sizes,
+        mut patches: u64,
+        mut sizes: Sizes,
     ) -> Result<(), CudaError> {
         let (mut predictions, element) = predictions;
-        let (mut jobs, mut patches, mut sizes) = (jobs, patches, sizes);
-        let [width, height] = most.map(|pixels| pixels as u32);
+        let mut address = jobs.address;
+        let [width, height] = jobs.largest.map(|pixels| pixels as u32);
         // A rectangle that is smaller has fewer quads in all.
         let threads = (width.div_ceil(QUAD) * height).max(1);
-        let grid = (threads.div_ceil(BLOCK), frames as u32, 1);
+        let grid = (threads.div_ceil(BLOCK), jobs.frames as u32, 1);
         let parameters = [
-            (&raw mut jobs).cast(),
+            (&raw mut address).cast(),
             (&raw mut predictions).cast(),
             (&raw mut patches).cast(),
             (&raw mut sizes).cast(),
