@@ -9,7 +9,7 @@ use engine::composite::Compositor;
 use engine::dataset::{Features, FrameStore, Pace, Package, StoreMode, StoreOptions};
 use engine::frame::{FrameRate, ModelGeometry};
 use engine::pipeline::{Stages, ThreadBudget, cores};
-use engine::select::{DEFAULT_SIDE, Sample, Watch};
+use engine::select::{self, DEFAULT_SIDE, Sample, Watch};
 
 use crate::args::{AudioArgs, BackendArgs, FrameArgs, Workers};
 use crate::audio::Speech;
@@ -159,7 +159,8 @@ fn prepare_watched(request: Request<'_>, watch: &Watch<'_>) -> Result<Prepared> 
     say(format!("compositor  {}, {}", compositor.level(), frame.interpolation));
     let assembler = Assembler::new(rows);
     let sample = Sample { package: root, store: &store, assembler: &assembler };
-    let backend = opened.verified(model.as_deref(), sample, &options, watch)?;
+    let mut backend = opened.verified(model.as_deref(), sample, &options, watch)?;
+    select::composite_on_device(&mut *backend, &compositor, &package, &options, watch)?;
     let stages = Stages {
         store,
         assembler,

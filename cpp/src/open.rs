@@ -7,7 +7,7 @@ use engine::batch::Assembler;
 use engine::composite::Compositor;
 use engine::dataset::{Features, FrameStore, Package, StoreOptions};
 use engine::pipeline::{Pipeline, PipelineOptions, Stages, ThreadBudget, cores};
-use engine::select::{Sample, Watch};
+use engine::select::{self, Sample, Watch};
 
 use crate::error::{Code, Error};
 use crate::options::Options;
@@ -72,7 +72,8 @@ fn open_watched(root: &Path, options: &Options, watch: &Watch<'_>) -> Result<Ope
     let rows = opened.engine.is_some().then(|| package.features().ok()).flatten();
     let assembler = Assembler::new(rows.unwrap_or_else(Features::empty));
     let sample = Sample { package: root, store: &store, assembler: &assembler };
-    let backend = opened.verified(model.as_deref(), sample, &options.backend, watch)?;
+    let mut backend = opened.verified(model.as_deref(), sample, &options.backend, watch)?;
+    select::composite_on_device(&mut *backend, &compositor, &package, &options.backend, watch)?;
     let stages = Stages {
         store,
         // Each run brings its own speech.

@@ -38,11 +38,16 @@ pub(super) fn lines(report: &Report) -> Vec<String> {
 
 /// What the accelerator says of a run.
 fn device(run: &Run) -> Option<String> {
-    let device = run.device_ms.as_ref()?;
+    let (device, traffic) = (run.device_ms.as_ref()?, run.device_kb.as_ref()?);
     Some(format!(
         "device: upload {:.3}, compute {:.3}, download {:.3} ms a frame (medians, by its own clock; \
-         batches overlap)",
-        device.upload.p50?, device.compute.p50?, device.download.p50?
+         batches overlap); {:.0} kB up and {:.0} kB down a frame, {:.0} kB up at most",
+        device.upload.p50?,
+        device.compute.p50?,
+        device.download.p50?,
+        traffic.up.p50?,
+        traffic.down.p50?,
+        traffic.up.max?
     ))
 }
 

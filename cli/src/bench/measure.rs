@@ -14,7 +14,7 @@ use engine::pipeline::{
 };
 use engine::sink::{SaveObserver, SinkOptions, SinkTarget};
 
-use super::report::{AttributionSeconds, DeviceSummaries, Run, Spread};
+use super::report::{AttributionSeconds, DeviceSummaries, DeviceTraffic, Run, Spread};
 use crate::args::BenchArgs;
 use crate::setup::SINK_QUEUE;
 use crate::{interrupt, machine, setup};
@@ -155,6 +155,7 @@ impl<'a> Bench<'a> {
                 .collect();
             Summary::of(&mut values)
         };
+        let (device_ms, device_kb) = device_summaries(&report.traces).unzip();
         let (bound_by, bound_fps) = rates.bound();
         let fps = report.fps();
         Some(Run {
@@ -172,7 +173,8 @@ impl<'a> Bench<'a> {
             fps,
             speedup: None,
             inference_ms: per_frame(|trace| trace.infer.duration()),
-            device_ms: device_summaries(&report.traces),
+            device_ms,
+            device_kb,
             composite_ms: per_frame(|trace| trace.composite.duration()),
             composite_cpu_ms: per_frame(|trace| trace.composite_cpu),
             assemble_ms: per_frame(|trace| {
@@ -191,18 +193,32 @@ impl<'a> Bench<'a> {
     }
 }
 
+/// One value a batch that the device says something of, for each frame.
+fn device_summary(traces: &[BatchTrace], part: impl Fn(&DeviceTimes) -> f64) -> Summary {
+    let per_frame = |trace: &BatchTrace| Some(part(trace.device.as_ref()?) / trace.frames as f64);
+    Summary::of(&mut traces.iter().filter_map(per_frame).collect::<Vec<_>>())
+}
+
 /// `None` where no batch has times of a device.
-fn device_summaries(traces: &[BatchTrace]) -> Option<DeviceSummaries> {
-    let summary = |part: fn(&DeviceTimes) -> Duration| {
-        let times = traces.iter().filter_map(|trace| {
-            Some(part(trace.device.as_ref()?).as_secs_f64() * 1e3 / trace.frames as f64)
-        });
-        Summary::of(&mut times.collect::<Vec<_>>())
+fn device_summaries(traces: &[BatchTrace]) -> Option<(DeviceSummaries, DeviceTraffic)> {
+    let ms = |part: fn(&DeviceTimes) -> Duration| {
+        device_summary(traces, |device| part(device).as_secs_f64() * 1e3)
     };
-    traces.iter().any(|trace| trace.device.is_some()).then(|| DeviceSummaries {
-        upload: summary(|times| times.upload),
-        compute: summary(|times| times.compute),
-        download: summary(|times| times.download),
+    let kb =
+        |part: fn(&DeviceTimes) -> u64| device_summary(traces, |device| part(device) as f64 / 1e3);
+    traces.iter().any(|trace| trace.device.is_some()).then(|| {
+        let times = DeviceSummaries {
+            upload: ms(|device| device.upload),
+            compute: ms(|device| device.compute),
+            download: ms(|device| device.download),
+        };
+        (
+            times,
+            DeviceTraffic {
+                up: kb(|device| device.bytes_up),
+                down: kb(|device| device.bytes_down),
+            },
+        )
     })
 }
 

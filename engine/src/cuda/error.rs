@@ -63,7 +63,7 @@ pub enum CudaError {
     /// The frames that are in flight do not fit what regions may take on the device.
     #[error(
         "the GPU may keep {budget} bytes of frames; the {needed} that are in flight need {} ({bytes} \
-         each); allow more or use a smaller --batch", *needed as u64 * bytes
+         each); use a larger --region-budget or a smaller --batch", *needed as u64 * bytes
     )]
     Regions {
         /// Bytes that are allowed.

@@ -87,6 +87,9 @@ pub struct TensorRtSettings {
     pub cache: Option<PathBuf>,
     /// Whether an engine may bring code that runs in this process, as version-compatible ones do.
     pub host_code: bool,
+    /// Bytes of the GPU's memory that the package's frames may take where the GPU composites; `None`
+    /// is a quarter of it.
+    pub region_budget: Option<u64>,
     /// Whether an engine is compared with its network when a GPU loads it for the first time.
     pub verify: bool,
 }
@@ -101,6 +104,7 @@ impl Default for TensorRtSettings {
             precision: Precision::Fp32,
             cache: cache_folder().map(|folder| folder.join("engines")),
             host_code: false,
+            region_budget: None,
             verify: true,
         }
     }

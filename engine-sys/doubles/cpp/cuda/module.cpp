@@ -96,3 +96,11 @@ API int cuLaunchKernel(void *handle, unsigned grid_x, unsigned grid_y, unsigned 
     };
     return submit(stream, std::move(operation));
 }
+
+// NVRTC asks for tables of functions that only NVIDIA's own libraries know, and does without; a
+// driver that lacks this function it does not expect.
+API int cuGetExportTable(const void **table, const void *) {
+    ENTER();
+    *table = nullptr;
+    return NOT_FOUND;
+}
