@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
-use engine::batch::{BatchTrace, DeviceTimes, Span};
+use engine::batch::{BatchTrace, DeviceParts, DeviceTimes, Span};
 use engine::metrics::{Attribution, Summary};
 use engine::pipeline::{
     Mode, Pipeline, PipelineOptions, RunReport, StageRates, Stages, ThreadBudget, cores,
@@ -193,33 +193,34 @@ impl<'a> Bench<'a> {
     }
 }
 
-/// One value a batch that the device says something of, for each frame.
-fn device_summary(traces: &[BatchTrace], part: impl Fn(&DeviceTimes) -> f64) -> Summary {
-    let per_frame = |trace: &BatchTrace| Some(part(trace.device.as_ref()?) / trace.frames as f64);
+/// What the device says of batches, a value each and for each frame.
+fn device_summary(traces: &[BatchTrace], part: impl Fn(&DeviceTimes) -> Option<f64>) -> Summary {
+    let per_frame = |trace: &BatchTrace| Some(part(trace.device.as_ref()?)? / trace.frames as f64);
     Summary::of(&mut traces.iter().filter_map(per_frame).collect::<Vec<_>>())
 }
 
 /// `None` where no batch has times of a device.
 fn device_summaries(traces: &[BatchTrace]) -> Option<(DeviceSummaries, DeviceTraffic)> {
-    let ms = |part: fn(&DeviceTimes) -> Duration| {
-        device_summary(traces, |device| part(device).as_secs_f64() * 1e3)
+    let ms = |time: Duration| time.as_secs_f64() * 1e3;
+    let time =
+        |of: fn(&DeviceTimes) -> Duration| device_summary(traces, |device| Some(ms(of(device))));
+    let part = |of: fn(&DeviceParts) -> Duration| {
+        let summary = device_summary(traces, |device| device.parts.as_ref().map(|p| ms(of(p))));
+        (summary.n > 0).then_some(summary)
     };
-    let kb =
-        |part: fn(&DeviceTimes) -> u64| device_summary(traces, |device| part(device) as f64 / 1e3);
-    traces.iter().any(|trace| trace.device.is_some()).then(|| {
-        let times = DeviceSummaries {
-            upload: ms(|device| device.upload),
-            compute: ms(|device| device.compute),
-            download: ms(|device| device.download),
-        };
-        (
-            times,
-            DeviceTraffic {
-                up: kb(|device| device.bytes_up),
-                down: kb(|device| device.bytes_down),
-            },
-        )
-    })
+    let kb = |of: fn(&DeviceTimes) -> u64| {
+        device_summary(traces, |device| Some(of(device) as f64 / 1e3))
+    };
+    let times = DeviceSummaries {
+        upload: time(|device| device.upload),
+        compute: time(|device| device.compute),
+        assemble: part(|parts| parts.assemble),
+        network: part(|parts| parts.network),
+        composite: part(|parts| parts.composite),
+        download: time(|device| device.download),
+    };
+    let traffic = DeviceTraffic { up: kb(|d| d.bytes_up), down: kb(|d| d.bytes_down) };
+    (times.compute.n > 0).then_some((times, traffic))
 }
 
 /// A sink like `target` for a trial, and the folder that goes away with what was written there;

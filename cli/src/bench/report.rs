@@ -97,6 +97,13 @@ pub(super) struct Run {
 pub(super) struct DeviceSummaries {
     pub(super) upload: Summary,
     pub(super) compute: Summary,
+    /// The parts of that, where the device composites.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) assemble: Option<Summary>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) network: Option<Summary>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) composite: Option<Summary>,
     pub(super) download: Summary,
 }
 

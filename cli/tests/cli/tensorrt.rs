@@ -382,6 +382,12 @@ fn bench_reports_what_the_device_says() {
         assert!(answer.text().contains("kB up and"), "{}", answer.text());
         let report = fs::read(work.path("out.json")).unwrap();
         let report: serde_json::Value = serde_json::from_slice(&report).unwrap();
+        let times = &report["runs"][1]["device_ms"];
+        let p50 = |part: &str| times[part]["p50"].as_f64().unwrap();
+        let parts = ["assemble", "network", "composite"].map(p50);
+        assert!(
+            parts.iter().all(|&ms| ms > 0.0 && ms <= times["compute"]["max"].as_f64().unwrap())
+        );
         let kilobytes = &report["runs"][1]["device_kb"];
         // A job and 16 rows of features: the regions are there since the warm-up.
         assert_eq!(kilobytes["up"]["p50"], (64.0 + 4.0 * 16.0 * 512.0) / 1e3);

@@ -49,10 +49,23 @@ pub struct DeviceTimes {
     pub compute: Duration,
     /// Copying the predictions back.
     pub download: Duration,
+    /// The parts of computing, where there is more than the network.
+    pub parts: Option<DeviceParts>,
     /// Bytes that were sent to it.
     pub bytes_up: u64,
     /// Bytes that came back.
     pub bytes_down: u64,
+}
+
+/// What an accelerator that composites computes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DeviceParts {
+    /// Making the network's image input.
+    pub assemble: Duration,
+    /// Running the network.
+    pub network: Duration,
+    /// Making patches of its predictions.
+    pub composite: Duration,
 }
 
 /// What happened to one batch, and when. It travels with the batch and is complete once the batch

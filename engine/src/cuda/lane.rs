@@ -144,6 +144,13 @@ impl<C> Lane<C> {
         &self.parts.compute
     }
 
+    /// Reached by the latest batch when its inputs are on the device, and when its output is
+    /// computed.
+    pub fn compute_marks(&self) -> [&Event; 2] {
+        let [_, uploaded, computed, _] = &self.parts.device.events;
+        [uploaded, computed]
+    }
+
     /// Whether a batch is on its way.
     pub fn is_busy(&self) -> bool {
         self.parts.host.is_some()

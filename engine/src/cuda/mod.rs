@@ -39,5 +39,5 @@ pub(crate) use network::Tensors;
 pub use nvrtc::Compiler;
 pub use pinned::{PinnedBuffer, PinnedKind};
 #[cfg(feature = "tensorrt")]
-pub(crate) use resident::{JOB_WORDS, Regions, ResidentPlan, Stage};
+pub(crate) use resident::{JOB_WORDS, Queue, Regions, ResidentPlan, Stage};
 pub use stream::Stream;

@@ -11,11 +11,13 @@ use engine_sys::{Engine, Library, Log, Severity};
 use self::plan::Plan;
 use super::{Backend, BackendError, BatchLimit, DevicePlan, ModelSpec};
 use crate::batch::{
-    AUDIO_LEN, Completed, DeviceTimes, HostBatch, HostBuffers, InFlight, Patches, Predictions, Span,
+    AUDIO_LEN, Completed, DeviceParts, DeviceTimes, HostBatch, HostBuffers, InFlight, Patches,
+    Predictions, Span,
 };
 use crate::cuda::kernels::Kernels;
 use crate::cuda::{
-    Context, DeviceInfo, Floats, JOB_WORDS, Lane, PinnedKind, Regions, ResidentPlan, Stage, Staging,
+    Context, DeviceInfo, Floats, JOB_WORDS, Lane, PinnedKind, Queue, Regions, ResidentPlan, Stage,
+    Staging,
 };
 use crate::frame::ModelGeometry;
 
@@ -181,7 +183,8 @@ impl Slot {
         if *graphs && !self.warm.contains(&frames) {
             self.warm.push(frames);
         }
-        self.lane.submit(host, floats, |stage, bindings| stage.enqueue(frames, bindings))
+        self.lane
+            .submit(host, floats, |stage, bindings| stage.enqueue(frames, bindings, Queue::Now))
     }
 
     /// Captures the network for batches of `frames`. `false` where that cannot be done here.
@@ -192,7 +195,7 @@ impl Slot {
                 .run(|stage, bindings| Ok::<_, BackendError>(stage.warm_up(frames, bindings)?))?;
         }
         let captured: Result<_, BackendError> =
-            self.lane.capture(frames, |stage, bindings| stage.enqueue(frames, bindings));
+            self.lane.capture(frames, |stage, lane| stage.enqueue(frames, lane, Queue::Graph));
         if let Err(error) = &captured {
             let text = format!(
                 "CUDA graphs are off, since the network cannot be captured for a batch of {frames}: \
@@ -339,6 +342,7 @@ impl Backend for TensorRt {
             regions.release(&mut slot.held);
         }
         let [bytes_up, bytes_down] = slot.bytes;
+        let parts = slot.lane.compute().parts(slot.lane.compute_marks())?;
         let milliseconds = |ms: f32| Duration::from_secs_f64(f64::from(ms).max(0.0) / 1e3);
         // The device may have been done long before anybody asked. Batches overlap on it; what counts
         // is how much later than the one before this one was done.
@@ -351,6 +355,10 @@ impl Backend for TensorRt {
             upload: milliseconds(times.upload_ms),
             compute: milliseconds(times.compute_ms),
             download: milliseconds(times.download_ms),
+            parts: parts.map(|parts| {
+                let [assemble, network, composite] = parts.map(milliseconds);
+                DeviceParts { assemble, network, composite }
+            }),
             bytes_up,
             bytes_down,
         });

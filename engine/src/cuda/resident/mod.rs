@@ -11,7 +11,7 @@ mod regions;
 mod stage;
 
 pub(crate) use regions::{Regions, ResidentPlan};
-pub(crate) use stage::Stage;
+pub(crate) use stage::{Queue, Stage};
 
 use super::DeviceBuffer;
 use super::kernels::{Kernels, Sizes};

@@ -6,7 +6,7 @@ use engine_sys::{Engine, Error};
 
 use super::Shared;
 use crate::cuda::kernels::{Element, Jobs};
-use crate::cuda::{Bindings, CudaError, DeviceBuffer, Floats, Network, Tensors};
+use crate::cuda::{Bindings, CudaError, DeviceBuffer, Event, Floats, Network, Stream, Tensors};
 
 /// A network on a lane; where regions are resident, with what comes before and after it.
 pub(crate) struct Stage {
@@ -19,7 +19,27 @@ pub(crate) struct Stage {
 struct Resident {
     image: DeviceBuffer,
     predictions: DeviceBuffer,
+    /// Reached when the image input is there, and when the predictions are.
+    marks: [Event; 2],
     shared: Arc<Shared>,
+}
+
+/// How work gets onto a lane's stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Queue {
+    /// To be done.
+    Now,
+    /// To be captured, and done whenever the graph runs.
+    Graph,
+}
+
+impl Queue {
+    fn record(self, mark: &Event, stream: &Stream) -> Result<(), CudaError> {
+        match self {
+            Self::Now => mark.record(stream),
+            Self::Graph => mark.record_in_graph(stream),
+        }
+    }
 }
 
 impl Resident {
@@ -57,6 +77,7 @@ impl Stage {
         let resident = Resident {
             image: DeviceBuffer::new(context, room.inputs[0])?,
             predictions: DeviceBuffer::new(context, room.output)?,
+            marks: [Event::new(context)?, Event::new(context)?],
             shared: Arc::clone(shared),
         };
         let network = Network::new(engine, tensors, &resident.bindings(bindings))?;
@@ -83,6 +104,7 @@ impl Stage {
         &mut self,
         frames: usize,
         lane: &Bindings<'_>,
+        queue: Queue,
     ) -> Result<(), E> {
         let Self { network, resident } = self;
         let Some(resident) = resident else { return Ok(network.enqueue(frames, lane)?) };
@@ -94,10 +116,27 @@ impl Stage {
         // written while a batch that uses it is in flight. Image and predictions have room for the
         // largest batch; only this stream touches them.
         unsafe { kernels.assemble(lane.stream, jobs, image, *sizes) }?;
+        let [assembled, predicted] = &resident.marks;
+        queue.record(assembled, lane.stream)?;
         network.enqueue(frames, &resident.bindings(lane))?;
+        queue.record(predicted, lane.stream)?;
         let predictions = (resident.predictions.pointer(), Element::Float);
         // SAFETY: as above; the lane's output has room for the largest rectangle of each frame.
         unsafe { kernels.composite(lane.stream, jobs, predictions, lane.output, *sizes) }?;
         Ok(())
+    }
+
+    /// Milliseconds that assembling, the network and compositing took of the latest batch, which is
+    /// done and whose computing began and ended at the marks of its lane; `None` where the network is
+    /// all there is.
+    pub(crate) fn parts(&self, [began, ended]: [&Event; 2]) -> Result<Option<[f32; 3]>, CudaError> {
+        let Some(Resident { marks: [assembled, predicted], .. }) = &self.resident else {
+            return Ok(None);
+        };
+        Ok(Some([
+            Event::elapsed_ms(began, assembled)?,
+            Event::elapsed_ms(assembled, predicted)?,
+            Event::elapsed_ms(predicted, ended)?,
+        ]))
     }
 }
