@@ -69,7 +69,7 @@ impl SharedObject {
         soname.push(name);
         let mut command = cc::Build::new().cpp(true).std("c++17").get_compiler().to_command();
         command
-            .args(["-shared", "-fPIC", "-g", "-pthread", "-Wall", "-Wextra"])
+            .args(["-shared", "-fPIC", "-g", "-O1", "-pthread", "-Wall", "-Wextra"])
             .args(["-fvisibility=hidden", "-Wl,-Bsymbolic", "-Wl,--no-undefined"])
             .arg("-Icpp")
             .arg(soname)
