@@ -6,8 +6,10 @@ use std::sync::Arc;
 use engine::batch::Assembler;
 use engine::composite::Compositor;
 use engine::dataset::{Features, FrameStore, Package, StoreOptions};
-use engine::pipeline::{Pipeline, PipelineOptions, Stages, ThreadBudget, cores};
-use engine::select::{self, Sample, Watch};
+use engine::pipeline::{
+    CancelToken, Pipeline, PipelineOptions, Placement, Stages, ThreadBudget, cores,
+};
+use engine::select::{Sample, Watch};
 
 use crate::error::{Code, Error};
 use crate::options::Options;
@@ -72,8 +74,7 @@ fn open_watched(root: &Path, options: &Options, watch: &Watch<'_>) -> Result<Ope
     let rows = opened.engine.is_some().then(|| package.features().ok()).flatten();
     let assembler = Assembler::new(rows.unwrap_or_else(Features::empty));
     let sample = Sample { package: root, store: &store, assembler: &assembler };
-    let mut backend = opened.verified(model.as_deref(), sample, &options.backend, watch)?;
-    select::composite_on_device(&mut *backend, &compositor, &package, &options.backend, watch)?;
+    let backend = opened.verified(model.as_deref(), sample, &options.backend, watch)?;
     let stages = Stages {
         store,
         // Each run brings its own speech.
@@ -84,15 +85,21 @@ fn open_watched(root: &Path, options: &Options, watch: &Watch<'_>) -> Result<Ope
         rects: package.rects().to_vec(),
     };
     let workers = options.workers;
-    let pipeline = Pipeline::new(
-        stages,
-        PipelineOptions {
-            batch: options.batch,
-            workers: workers.unwrap_or_else(|| ThreadBudget::auto_workers(options.batch, cores())),
-            mode: options.mode,
-            sink_depth: options.queued_frames + options.held_frames,
-            trace: true,
-        },
-    )?;
+    let run = PipelineOptions {
+        batch: options.batch,
+        workers: workers.unwrap_or_else(|| ThreadBudget::auto_workers(options.batch, cores())),
+        mode: options.mode,
+        sink_depth: options.queued_frames + options.held_frames,
+        trace: true,
+    };
+    let placement = Placement {
+        choice: options.compositor,
+        interpolation: options.interpolation,
+        frames: None,
+        options: run,
+        plan: options.backend.tensorrt.device_plan(&package),
+    };
+    let stages = stages.place_compositing(&placement, &CancelToken::new(), watch.say)?;
+    let pipeline = Pipeline::new(stages, run)?;
     Ok(Opened { pipeline, package })
 }

@@ -135,6 +135,7 @@ impl Options {
                     CompositorChoice::Avx512,
                     CompositorChoice::OpenCv,
                     CompositorChoice::Cuda,
+                    CompositorChoice::Cpu,
                 ],
             )?,
             interpolation: choice(
@@ -246,6 +247,7 @@ mod tests {
         check("COMPOSITOR_AVX512", compositor, |o| o.compositor == CompositorChoice::Avx512);
         check("COMPOSITOR_OPENCV", compositor, |o| o.compositor == CompositorChoice::OpenCv);
         check("COMPOSITOR_CUDA", compositor, |o| o.compositor == CompositorChoice::Cuda);
+        check("COMPOSITOR_CPU", compositor, |o| o.compositor == CompositorChoice::Cpu);
         let interpolation = |raw: &mut EngineOptions, value| raw.interpolation = value;
         check("INTERPOLATION_LINEAR", interpolation, |o| o.interpolation == Interpolation::Linear);
         check("INTERPOLATION_CUBIC", interpolation, |o| o.interpolation == Interpolation::Cubic);

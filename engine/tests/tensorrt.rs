@@ -12,10 +12,12 @@ use std::sync::{Arc, Mutex};
 
 use engine::backend::{Backend, BackendError, BatchLimit, DevicePlan, TensorRt, TensorRtOptions};
 use engine::batch::{Assembler, BatchTrace, Completed, HostBatch, Predicted};
-use engine::composite::{Compositor, CompositorChoice, Interpolation};
+use engine::composite::{Compositor, CompositorChoice, Interpolation, KernelLevel};
 use engine::cuda::{Context, kernels};
 use engine::dataset::{FrameStore, Inputs, Package, StoreMode, StoreOptions};
-use engine::pipeline::{CancelToken, Mode, Pipeline, PipelineError, PipelineOptions, Stages};
+use engine::pipeline::{
+    CancelToken, Mode, Pipeline, PipelineError, PipelineOptions, Placement, Stages,
+};
 use engine_doubles::{Control, Exclusive};
 use engine_sys::{Error, Flavour, Library, Log, Severity};
 use support::{Collect, Exact, SIDE, Setting, package, pipeline};
@@ -167,9 +169,23 @@ fn render_traced(
     if wanted.compositor == CompositorChoice::Cuda {
         on_device(&mut backend, &package, wanted, &folder.join("kept"))?;
     }
+    let mut pipeline = Pipeline::new(stages(backend, &package, wanted, count), OPTIONS)?;
+    let sink = Collect::default();
+    let report = pipeline.run(count, Box::new(sink.clone()), &CancelToken::default())?;
+    let parts = wanted.compositor == CompositorChoice::Cuda;
+    let device = |trace: &BatchTrace| trace.device.is_some_and(|d| d.parts.is_some() == parts);
+    assert!(report.traces.iter().all(device));
+    assert!(sink.0.lock().unwrap().finished);
+    Ok((sink.take().frames, report.traces))
+}
+
+const OPTIONS: PipelineOptions =
+    PipelineOptions { batch: 4, workers: 2, mode: Mode::Pipelined, sink_depth: 2, trace: true };
+
+fn stages(backend: Box<TensorRt>, package: &Arc<Package>, wanted: Wanted, count: u64) -> Stages {
     let store = StoreOptions { mode: StoreMode::Ram, ram_budget: 1 << 30, decode_threads: 1 };
-    let stages = Stages {
-        store: FrameStore::open(Arc::clone(&package), &store, &mut |_, _| ()).unwrap(),
+    Stages {
+        store: FrameStore::open(Arc::clone(package), &store, &mut |_, _| ()).unwrap(),
         assembler: Assembler::new(package.features().unwrap().repeat_to(count as usize)),
         compositor: Compositor::new(
             wanted.compositor,
@@ -182,17 +198,7 @@ fn render_traced(
         backend,
         frame: package.frame_size(),
         rects: package.rects().to_vec(),
-    };
-    let options =
-        PipelineOptions { batch: 4, workers: 2, mode: Mode::Pipelined, sink_depth: 2, trace: true };
-    let mut pipeline = Pipeline::new(stages, options)?;
-    let sink = Collect::default();
-    let report = pipeline.run(count, Box::new(sink.clone()), &CancelToken::default())?;
-    let parts = wanted.compositor == CompositorChoice::Cuda;
-    let device = |trace: &BatchTrace| trace.device.is_some_and(|d| d.parts.is_some() == parts);
-    assert!(report.traces.iter().all(device));
-    assert!(sink.0.lock().unwrap().finished);
-    Ok((sink.take().frames, report.traces))
+    }
 }
 
 /// The same frames from the exact network on the CPU.
@@ -367,6 +373,93 @@ fn the_next_batch_is_uploaded_while_the_device_computes() {
         drop(backend);
         assert_eq!(control.census(), Vec::<String>::new());
     }
+}
+
+/// Places compositing where it is faster, and renders. Also what was said.
+fn placed(
+    folder: &Path,
+    wanted: Wanted,
+    change: impl FnOnce(&mut Stages, &mut Placement<'_>),
+) -> (Vec<String>, Vec<(u64, Vec<u8>)>) {
+    let mut backend = open(wanted, &Arc::<Told>::default()).unwrap();
+    let package = Arc::new(Package::open(folder, backend.geometry(), wanted.inputs).unwrap());
+    let cache = folder.join("kept");
+    // Leaves the kernels there.
+    on_device(&mut backend, &package, wanted, &cache).unwrap();
+    backend.composite_on_host().unwrap();
+    let mut stages = stages(Box::new(backend), &package, wanted, 23);
+    let mut placement = Placement {
+        choice: wanted.compositor,
+        interpolation: Interpolation::Linear,
+        frames: None,
+        options: OPTIONS,
+        plan: DevicePlan {
+            rects: package.rects(),
+            stored: wanted.inputs == Inputs::Package,
+            budget: None,
+            cache: Some(&cache),
+        },
+    };
+    change(&mut stages, &mut placement);
+    let said = Mutex::new(Vec::<String>::new());
+    let say = |line: &str| said.lock().unwrap().push(line.to_owned());
+    let stages = stages.place_compositing(&placement, &CancelToken::new(), &say).unwrap();
+    let sink = Collect::default();
+    let mut pipeline = Pipeline::new(stages, OPTIONS).unwrap();
+    let report = pipeline.run(23, Box::new(sink.clone()), &CancelToken::new()).unwrap();
+    let on_device = pipeline.stages().compositor.level() == KernelLevel::Cuda;
+    let parts = |trace: &BatchTrace| trace.device.is_some_and(|d| d.parts.is_some() == on_device);
+    assert!(report.traces.iter().all(parts));
+    (said.into_inner().unwrap(), sink.take().frames)
+}
+
+#[test]
+fn compositing_is_placed_where_it_is_faster_and_gives_the_same_frames() {
+    let (control, flavours) = stand_ins();
+    let folder = tempfile::tempdir().unwrap();
+    package(folder.path(), 5);
+    let expected = expected(folder.path(), 23);
+    let Some(&flavour) = flavours.first() else { return };
+    let wanted = Wanted::new(flavour);
+    let folder = folder.path();
+
+    let (said, frames) = placed(folder, wanted, |_, _| ());
+    assert!(frames == expected);
+    assert!(said[0].contains(" frames/s with the GPU compositing, "), "{said:?}");
+    // Whoever won: with the GPU, it also says what there is room for.
+    assert!(said.len() == 1 || said[1].starts_with("regions     room for 5 of 5"), "{said:?}");
+
+    let (said, frames) = placed(folder, wanted, |_, placement| placement.frames = Some(1499));
+    assert!(frames == expected);
+    assert!(said.len() == 1 && said[0].contains("was not tried"), "{said:?}");
+
+    let (said, frames) = placed(folder, wanted, |_, placement| placement.plan.budget = Some(1));
+    assert!(frames == expected);
+    assert_eq!(said.len(), 1);
+    assert!(said[0].starts_with("the GPU cannot composite: the GPU may keep 1 bytes"), "{said:?}");
+
+    // The CPU does not do what it is said to do.
+    let (said, _) = placed(folder, wanted, |stages, _| {
+        let cubic = Compositor::new(
+            CompositorChoice::Scalar,
+            Interpolation::Cubic,
+            stages.backend.geometry(),
+            stages.frame,
+            &stages.rects,
+        );
+        stages.compositor = cubic.unwrap();
+    });
+    assert_eq!(said.len(), 1);
+    assert!(said[0].contains("it makes other frames than the CPU"), "{said:?}");
+
+    for change in [CompositorChoice::Scalar, CompositorChoice::Auto] {
+        let (said, frames) = placed(folder, wanted, |_, placement| {
+            placement.choice = change;
+            placement.interpolation = Interpolation::Cubic;
+        });
+        assert!(frames == expected && said.is_empty(), "{said:?}");
+    }
+    assert_eq!(control.census(), Vec::<String>::new());
 }
 
 #[test]

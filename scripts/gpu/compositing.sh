@@ -71,3 +71,11 @@ composites_cheaply() {
         failed "assembly takes $assemble us a frame, compositing $composite us; expected 20 at most"
     fi
 }
+
+measures_both() {
+    succeeds bench --package "$work/avatar" --model "$real_engine" "${tensorrt[@]}" --batch 8 \
+        --frames "$cheap_frames"
+    if says 'other frames than the CPU'; then failed "$(grep 'other frames than the CPU' "$answer")"; fi
+    says '^measured  ' || failed 'it does not say what it measured'
+    remark "$(measured "$(said measured)")"
+}

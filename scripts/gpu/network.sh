@@ -16,10 +16,11 @@ real_network_checks() {
     check "$title, $precision: CUDA graphs are captured" captures "$work/avatar" "$real_engine"
     check "$title, $precision: the same frames whatever the lanes, with and without graphs" same_frames
     check "$title, $precision: figures" figures "$title, $precision" "${tensorrt[@]}" \
-        --model "$real_engine"
+        --model "$real_engine" --compositor cpu
     [[ -e $engines/composites ]] || return 0
     check "$title, $precision: the same frames composited on the GPU" same_composited
     check "$title, $precision: compositing on the GPU costs what it may" composites_cheaply
+    check "$title, $precision: --compositor auto measures both" measures_both
     check "$title, $precision: figures, composited on the GPU" \
         figures "$title, $precision, composited on the GPU" "${tensorrt[@]}" --model "$real_engine" \
         "${on_gpu[@]}"

@@ -353,6 +353,8 @@ fn bench_reports_what_the_device_says() {
             "--json",
             "out.json",
             "--unverified",
+            "--compositor",
+            "cpu",
         ]);
         let answer = answer.assert_ok();
         assert!(answer.text().contains("batch 4, workers 2"), "{}", answer.text());
@@ -377,6 +379,8 @@ fn bench_reports_what_the_device_says() {
         }
         let bench = ["bench", "--package", "pkg", "--backend", "tensorrt", "--model", "m.engine"];
         let settings = ["--frames", "24", "--json", "out.json", "--unverified"];
+        let auto = rig.run(&[&bench[..], &settings].concat()).assert_ok().stderr;
+        assert!(auto.contains(" frames/s with the GPU compositing, "), "{auto}");
         let cuda = ["--compositor", "cuda"];
         let answer = rig.run(&[&bench[..], &settings, &cuda].concat()).assert_ok();
         assert!(answer.text().contains("kB up and"), "{}", answer.text());

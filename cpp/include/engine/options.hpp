@@ -65,7 +65,11 @@ enum class FrameStore : std::int32_t {
 
 // What pastes the predictions into the frames. All of them give the same bytes.
 enum class Compositor : std::int32_t {
+    // The fastest of this CPU, or the GPU that runs the network where that is faster: opening then takes
+    // a second to measure both.
     automatic = ENGINE_COMPOSITOR_AUTO,
+    // The fastest of this CPU.
+    cpu = ENGINE_COMPOSITOR_CPU,
     scalar = ENGINE_COMPOSITOR_SCALAR,
     avx2 = ENGINE_COMPOSITOR_AVX2,
     avx512 = ENGINE_COMPOSITOR_AVX512,

@@ -64,8 +64,14 @@ pub trait Backend: Send {
         None
     }
 
+    /// Whether predictions can be composited where they are made.
+    fn can_composite(&self) -> bool {
+        false
+    }
+
     /// Has predictions composited where they are made, so that batches come back with
-    /// [patches](crate::batch::Predicted::Patch). Call it before the first batch is allocated.
+    /// [patches](crate::batch::Predicted::Patch). Batches that were allocated before are of no more
+    /// use. Returns what is to be said about it.
     ///
     /// # Errors
     /// [`BackendError::NoDeviceCompositing`] where the backend cannot do that; or when what it takes
@@ -73,6 +79,16 @@ pub trait Backend: Send {
     fn composite_on_device(&mut self, plan: &DevicePlan<'_>) -> Result<String, BackendError> {
         let _nothing_to_prepare = plan;
         Err(BackendError::NoDeviceCompositing { backend: self.name() })
+    }
+
+    /// Has batches come back with predictions again, after
+    /// [`composite_on_device`](Self::composite_on_device), also where that failed. Batches that were
+    /// allocated before are of no more use.
+    ///
+    /// # Errors
+    /// When what it takes cannot be had, after which the backend can no longer be used.
+    fn composite_on_host(&mut self) -> Result<(), BackendError> {
+        Ok(())
     }
 
     /// A batch in whatever memory suits the backend, for up to `capacity` frames.

@@ -10,9 +10,12 @@ use super::cpu::{Avx2, Avx512};
 /// Which kernels the user asks for. All give the same bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum CompositorChoice {
-    /// The fastest that this CPU can run. Never OpenCV.
+    /// The fastest that this CPU can run, never OpenCV; or the GPU that runs the network, where that is
+    /// [faster](crate::pipeline::Stages::place_compositing).
     #[default]
     Auto,
+    /// The fastest that this CPU can run. Never OpenCV.
+    Cpu,
     /// Plain Rust, for any CPU.
     Scalar,
     /// AVX2.
@@ -30,6 +33,7 @@ impl fmt::Display for CompositorChoice {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(match self {
             Self::Auto => "auto",
+            Self::Cpu => "cpu",
             Self::Scalar => "scalar",
             Self::Avx2 => "avx2",
             Self::Avx512 => "avx512",
@@ -45,6 +49,7 @@ impl FromStr for CompositorChoice {
     fn from_str(word: &str) -> Result<Self, UnknownName> {
         match word {
             "auto" => Ok(Self::Auto),
+            "cpu" => Ok(Self::Cpu),
             "scalar" => Ok(Self::Scalar),
             "avx2" => Ok(Self::Avx2),
             "avx512" => Ok(Self::Avx512),
@@ -53,7 +58,7 @@ impl FromStr for CompositorChoice {
             _ => Err(UnknownName {
                 setting: "compositor",
                 found: word.to_owned(),
-                expected: "auto, scalar, avx2, avx512, opencv, cuda",
+                expected: "auto, cpu, scalar, avx2, avx512, opencv, cuda",
             }),
         }
     }
@@ -161,7 +166,7 @@ mod tests {
 
     #[test]
     fn names_survive_a_round_trip() {
-        for name in ["auto", "scalar", "avx2", "avx512", "opencv", "cuda"] {
+        for name in ["auto", "cpu", "scalar", "avx2", "avx512", "opencv", "cuda"] {
             assert_eq!(name.parse::<CompositorChoice>().unwrap().to_string(), name);
         }
         for name in ["linear", "cubic"] {
@@ -173,7 +178,7 @@ mod tests {
     fn an_unknown_name_lists_the_known_ones() {
         assert_eq!(
             "AVX2".parse::<CompositorChoice>().unwrap_err().to_string(),
-            "unknown compositor \"AVX2\", expected one of: auto, scalar, avx2, avx512, opencv, cuda"
+            "unknown compositor \"AVX2\", expected one of: auto, cpu, scalar, avx2, avx512, opencv, cuda"
         );
         assert_eq!(
             "area".parse::<Interpolation>().unwrap_err().to_string(),

@@ -61,7 +61,7 @@ impl Compositor {
     /// Plans for crops of `geometry`, frames of `frame` pixels, and the sizes of all `rects`, which
     /// are in frame order.
     ///
-    /// [`CompositorChoice::Auto`] takes the fastest level of this CPU that has a kernel for
+    /// [`CompositorChoice::Auto`] and [`CompositorChoice::Cpu`] take the fastest level of this CPU that has a kernel for
     /// `interpolation`. [`CompositorChoice::OpenCv`] limits OpenCV to one thread in the whole process.
     ///
     /// # Errors
@@ -256,8 +256,12 @@ fn choose(
     interpolation: Interpolation,
 ) -> Result<KernelLevel, CompositeError> {
     let level = match (choice, interpolation) {
-        (CompositorChoice::Auto, Interpolation::Linear) => KernelLevel::fastest(),
-        (CompositorChoice::Auto, Interpolation::Cubic) => KernelLevel::Scalar,
+        (CompositorChoice::Auto | CompositorChoice::Cpu, Interpolation::Linear) => {
+            KernelLevel::fastest()
+        }
+        (CompositorChoice::Auto | CompositorChoice::Cpu, Interpolation::Cubic) => {
+            KernelLevel::Scalar
+        }
         (CompositorChoice::Scalar, _) => KernelLevel::Scalar,
         (CompositorChoice::Avx2, _) => KernelLevel::Avx2,
         (CompositorChoice::Avx512, _) => KernelLevel::Avx512,

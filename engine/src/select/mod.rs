@@ -24,11 +24,9 @@ use engine_sys::{Log, Progress};
 pub use self::error::SelectError;
 pub use self::loaded::LoadedEngine;
 pub use self::options::{BackendChoice, BackendOptions, ProviderChoice, TensorRtSettings};
-use crate::backend::{Backend, DevicePlan, ModelSpec, OnnxRuntime, Provider, Simulated};
+use crate::backend::{Backend, ModelSpec, OnnxRuntime, Provider, Simulated};
 use crate::batch::Assembler;
-use crate::composite::{Compositor, KernelLevel};
-use crate::dataset::{FrameStore, Inputs, Package};
-use crate::file::cache_folder;
+use crate::dataset::FrameStore;
 use crate::frame::ModelGeometry;
 use crate::onnx::Model;
 
@@ -80,30 +78,6 @@ impl Opened {
             (verified, _) => verified.map(|()| self.backend),
         }
     }
-}
-
-/// Has `backend` composite frames of `package`, where that is what `compositor` is for.
-///
-/// # Errors
-/// When the backend cannot do that, or what it takes is not there. The backend is then of no use.
-pub fn composite_on_device(
-    backend: &mut dyn Backend,
-    compositor: &Compositor,
-    package: &Package,
-    options: &BackendOptions,
-    watch: &Watch<'_>,
-) -> Result<(), SelectError> {
-    if compositor.level() != KernelLevel::Cuda {
-        return Ok(());
-    }
-    let text = backend.composite_on_device(&DevicePlan {
-        rects: package.rects(),
-        stored: package.inputs() == Inputs::Package,
-        budget: options.tensorrt.region_budget,
-        cache: cache_folder().as_deref(),
-    })?;
-    (watch.say)(&format!("regions     {text}"));
-    Ok(())
 }
 
 /// How the one who waits is told what goes on, and can end it.

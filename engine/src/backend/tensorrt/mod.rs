@@ -45,6 +45,8 @@ pub struct TensorRtOptions {
 /// the batch when it is done, so that no lane is held while the CPU composites.
 pub struct TensorRt {
     plan: Plan,
+    /// How many lanes there are.
+    count: usize,
     lanes: Vec<Slot>,
     /// The frames on the device, where it composites.
     regions: Option<Regions>,
@@ -103,18 +105,10 @@ impl TensorRt {
         context.bind()?;
         let engine = Engine::deserialize(&options.library, bytes, options.host_code)?;
         let plan = Plan::check(path, &engine)?;
-        let room = floats(plan.spec.geometry(), plan.most);
-        let lanes = (0..options.lanes.clamp(1, Self::MAX_LANES))
-            .map(|_| {
-                let lane = Lane::new(context, room, |bindings| {
-                    Stage::new(&engine, plan.tensors, bindings).map_err(BackendError::from)
-                })?;
-                Ok(Slot::new(lane, plan.most))
-            })
-            .collect::<Result<_, BackendError>>()?;
-        Ok(Self {
+        let mut backend = Self {
             plan,
-            lanes,
+            count: options.lanes.clamp(1, Self::MAX_LANES),
+            lanes: Vec::new(),
             regions: None,
             engine,
             next: 0,
@@ -122,7 +116,45 @@ impl TensorRt {
             previous_end: Instant::now(),
             context: context.clone(),
             log: Arc::clone(&options.log),
-        })
+        };
+        backend.make_lanes(None)?;
+        Ok(backend)
+    }
+
+    /// Makes the lanes, where there are none, and keeps `regions` for them.
+    fn make_lanes(&mut self, regions: Option<Regions>) -> Result<(), BackendError> {
+        let Self { plan, engine, .. } = self;
+        let network = floats(plan.spec.geometry(), plan.most);
+        let room = match &regions {
+            None => network,
+            Some(regions) => resident_floats(plan.most, plan.most * regions.largest_patch()),
+        };
+        for _ in 0..self.count {
+            let lane = Lane::new::<BackendError>(&self.context, room, |bindings| match &regions {
+                None => Ok(Stage::new(engine, plan.tensors, bindings)?),
+                Some(regions) => {
+                    let shared = regions.shared();
+                    Stage::resident(engine, plan.tensors, bindings, network, shared)
+                }
+            })?;
+            self.lanes.push(Slot::new(lane, plan.most));
+        }
+        self.regions = regions;
+        self.next = 0;
+        Ok(())
+    }
+
+    /// Ends all lanes, so that others have their memory.
+    fn end_lanes(&mut self) -> Result<(), BackendError> {
+        if self.lanes.iter().any(|slot| slot.lane.is_busy()) {
+            return Err(BackendError::Misused {
+                attempt: "compositing was to move",
+                state: "batches are in flight",
+            });
+        }
+        self.lanes.clear();
+        self.regions = None;
+        Ok(())
     }
 
     /// The GPU.
@@ -229,49 +261,39 @@ impl Backend for TensorRt {
     }
 
     fn max_in_flight(&self) -> usize {
-        self.lanes.len()
+        self.count
+    }
+
+    fn can_composite(&self) -> bool {
+        true
     }
 
     fn composite_on_device(&mut self, plan: &DevicePlan<'_>) -> Result<String, BackendError> {
-        let geometry = self.plan.spec.geometry();
-        let most = self.plan.most;
-        let lanes = self.lanes.len();
-        if self.lanes.iter().any(|slot| slot.lane.is_busy()) {
-            return Err(BackendError::Misused {
-                attempt: "the GPU was to composite",
-                state: "batches are in flight",
-            });
-        }
         let kernels = Kernels::open(&self.context, plan.cache)?;
-        // Their memory is needed for the others.
-        self.lanes.clear();
+        self.end_lanes()?;
         let regions = Regions::new(
             kernels,
             &ResidentPlan {
-                geometry,
+                geometry: self.plan.spec.geometry(),
                 rects: plan.rects,
                 stored: plan.stored,
                 budget: plan.budget.unwrap_or(self.context.device().memory / 4),
-                in_flight: lanes * most,
+                in_flight: self.count * self.plan.most,
             },
         )?;
-        let room = resident_floats(most, most * regions.largest_patch());
-        for _ in 0..lanes {
-            let lane = Lane::new(&self.context, room, |bindings| {
-                let room = floats(geometry, most);
-                let (engine, tensors) = (&self.engine, self.plan.tensors);
-                Stage::resident::<BackendError>(engine, tensors, bindings, room, regions.shared())
-            })?;
-            self.lanes.push(Slot::new(lane, most));
-        }
         let text = format!(
             "room for {} of {} frames on the GPU ({} bytes each)",
             regions.room(),
             plan.rects.len(),
             regions.region_bytes()
         );
-        self.regions = Some(regions);
+        self.make_lanes(Some(regions))?;
         Ok(text)
+    }
+
+    fn composite_on_host(&mut self) -> Result<(), BackendError> {
+        self.end_lanes()?;
+        self.make_lanes(None)
     }
 
     fn allocate(&self, capacity: usize) -> Result<HostBatch, BackendError> {
