@@ -8,13 +8,13 @@ use engine::batch::Assembler;
 use engine::composite::Compositor;
 use engine::dataset::{Features, FrameStore, Pace, Package, StoreMode, StoreOptions};
 use engine::frame::{FrameRate, ModelGeometry};
-use engine::pipeline::{Stages, ThreadBudget, cores};
+use engine::pipeline::{PipelineOptions, Placement, Stages, ThreadBudget, cores};
 use engine::select::{DEFAULT_SIDE, Sample, Watch};
 
 use crate::args::{AudioArgs, BackendArgs, FrameArgs, Workers};
 use crate::audio::Speech;
-use crate::backend;
 use crate::progress::with_preload_bar;
+use crate::{backend, interrupt};
 
 /// Frames that wait for an encoder before the pipeline does.
 pub(crate) const SINK_QUEUE: usize = 4;
@@ -156,7 +156,6 @@ fn prepare_watched(request: Request<'_>, watch: &Watch<'_>) -> Result<Prepared> 
             frame.ram_budget as f64 / 1e6
         ),
     });
-    say(format!("compositor  {}, {}", compositor.level(), frame.interpolation));
     let assembler = Assembler::new(rows);
     let sample = Sample { package: root, store: &store, assembler: &assembler };
     let backend = opened.verified(model.as_deref(), sample, &options, watch)?;
@@ -168,6 +167,22 @@ fn prepare_watched(request: Request<'_>, watch: &Watch<'_>) -> Result<Prepared> 
         frame: package.frame_size(),
         rects: package.rects().to_vec(),
     };
+    let placement = Placement {
+        choice: frame.compositor,
+        interpolation: frame.interpolation,
+        // Rows that repeat are for measuring.
+        frames: matches!(count, FrameCount::Rows(_)).then_some(frames),
+        options: PipelineOptions {
+            batch: request.largest_batch,
+            workers: ThreadBudget::auto_workers(request.largest_batch, cores()),
+            mode: frame.mode,
+            sink_depth: 0,
+            trace: false,
+        },
+        plan: options.tensorrt.device_plan(&package),
+    };
+    let stages = stages.place_compositing(&placement, interrupt::token(), watch.say)?;
+    say(format!("compositor  {}, {}", stages.compositor.level(), frame.interpolation));
     Ok(Prepared { stages, package, model, frames })
 }
 

@@ -26,6 +26,7 @@ pub struct EngineOptions {
     pub inputs: i32,
     pub frame_store: i32,
     pub ram_budget: u64,
+    pub region_budget: u64,
     pub compositor: i32,
     pub interpolation: i32,
     pub queued_frames: u32,

@@ -102,6 +102,7 @@ fn without_flags(mut text: String) -> String {
     for (flag, option) in [
         ("--frame-store", "frame_store"),
         ("--ram-budget", "ram_budget"),
+        ("--region-budget", "region_budget"),
         ("--inputs", "inputs"),
         ("--model", "model"),
         ("--batch", "batch"),

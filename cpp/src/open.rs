@@ -6,7 +6,9 @@ use std::sync::Arc;
 use engine::batch::Assembler;
 use engine::composite::Compositor;
 use engine::dataset::{Features, FrameStore, Package, StoreOptions};
-use engine::pipeline::{Pipeline, PipelineOptions, Stages, ThreadBudget, cores};
+use engine::pipeline::{
+    CancelToken, Pipeline, PipelineOptions, Placement, Stages, ThreadBudget, cores,
+};
 use engine::select::{Sample, Watch};
 
 use crate::error::{Code, Error};
@@ -83,15 +85,21 @@ fn open_watched(root: &Path, options: &Options, watch: &Watch<'_>) -> Result<Ope
         rects: package.rects().to_vec(),
     };
     let workers = options.workers;
-    let pipeline = Pipeline::new(
-        stages,
-        PipelineOptions {
-            batch: options.batch,
-            workers: workers.unwrap_or_else(|| ThreadBudget::auto_workers(options.batch, cores())),
-            mode: options.mode,
-            sink_depth: options.queued_frames + options.held_frames,
-            trace: true,
-        },
-    )?;
+    let run = PipelineOptions {
+        batch: options.batch,
+        workers: workers.unwrap_or_else(|| ThreadBudget::auto_workers(options.batch, cores())),
+        mode: options.mode,
+        sink_depth: options.queued_frames + options.held_frames,
+        trace: true,
+    };
+    let placement = Placement {
+        choice: options.compositor,
+        interpolation: options.interpolation,
+        frames: None,
+        options: run,
+        plan: options.backend.tensorrt.device_plan(&package),
+    };
+    let stages = stages.place_compositing(&placement, &CancelToken::new(), watch.say)?;
+    let pipeline = Pipeline::new(stages, run)?;
     Ok(Opened { pipeline, package })
 }

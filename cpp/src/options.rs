@@ -52,6 +52,7 @@ pub(crate) const DEFAULTS: EngineOptions = EngineOptions {
     inputs: 0,
     frame_store: 0,
     ram_budget: 1 << 30,
+    region_budget: 0,
     compositor: 0,
     interpolation: 0,
     queued_frames: 4,
@@ -107,6 +108,7 @@ impl Options {
                 graphs: choice("cuda_graphs", raw.cuda_graphs, [false, true])?,
                 precision: choice("precision", raw.precision, [Precision::Fp32, Precision::Fp16])?,
                 host_code: choice("trust_engine", raw.trust_engine, [false, true])?,
+                region_budget: (raw.region_budget > 0).then_some(raw.region_budget),
                 ..TensorRtSettings::default()
             },
         };
@@ -132,6 +134,8 @@ impl Options {
                     CompositorChoice::Avx2,
                     CompositorChoice::Avx512,
                     CompositorChoice::OpenCv,
+                    CompositorChoice::Cuda,
+                    CompositorChoice::Cpu,
                 ],
             )?,
             interpolation: choice(
@@ -242,6 +246,8 @@ mod tests {
         check("COMPOSITOR_AVX2", compositor, |o| o.compositor == CompositorChoice::Avx2);
         check("COMPOSITOR_AVX512", compositor, |o| o.compositor == CompositorChoice::Avx512);
         check("COMPOSITOR_OPENCV", compositor, |o| o.compositor == CompositorChoice::OpenCv);
+        check("COMPOSITOR_CUDA", compositor, |o| o.compositor == CompositorChoice::Cuda);
+        check("COMPOSITOR_CPU", compositor, |o| o.compositor == CompositorChoice::Cpu);
         let interpolation = |raw: &mut EngineOptions, value| raw.interpolation = value;
         check("INTERPOLATION_LINEAR", interpolation, |o| o.interpolation == Interpolation::Linear);
         check("INTERPOLATION_CUBIC", interpolation, |o| o.interpolation == Interpolation::Cubic);

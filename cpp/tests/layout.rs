@@ -50,6 +50,7 @@ fn the_header_describes_what_the_library_has() {
         inputs,
         frame_store,
         ram_budget,
+        region_budget,
         compositor,
         interpolation,
         queued_frames,

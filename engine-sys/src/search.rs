@@ -1,4 +1,4 @@
-//! Where the TensorRT libraries are.
+//! Where NVIDIA's libraries are: TensorRT, and NVRTC.
 
 use std::fmt;
 use std::fs;
@@ -111,6 +111,31 @@ pub fn find(flavour: Flavour, explicit: Option<&Path>) -> Result<Found, NotFound
     Places::of_this_process().find(flavour, explicit)
 }
 
+/// Where the project's scripts put NVRTC, below the project's folder, and where Python packages have
+/// it, below a `site-packages`.
+const NVRTC_PROJECT_FOLDER: &str = ".deps/cuda/nvrtc";
+const NVRTC_PIP_FOLDERS: [&str; 2] = ["nvidia/cu13/lib", "nvidia/cuda_nvrtc/lib"];
+
+/// NVRTC was found nowhere.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "no NVRTC found (libnvrtc.so.13, libnvrtc.so.12); run scripts/fetch-nvrtc, or install NVIDIA's \
+     CUDA toolkit or its Python package nvidia-cuda-nvrtc (looked in: {looked})"
+)]
+pub struct NoNvrtc {
+    /// The places, separated by semicolons.
+    pub looked: String,
+}
+
+/// Looks for NVRTC, which compiles kernels for a GPU: in the project's folder above the current
+/// folder and above the program, pip's folders, and the system.
+///
+/// # Errors
+/// [`NoNvrtc`], with the places that were searched and what to do.
+pub fn find_nvrtc() -> Result<PathBuf, NoNvrtc> {
+    Places::of_this_process().find_nvrtc()
+}
+
 /// What of the process and its surroundings decides where is looked.
 #[derive(Debug, Default)]
 struct Places {
@@ -180,14 +205,37 @@ impl Places {
         Some(Found { runtime, parser, dispatch: false, origin: Origin::System })
     }
 
+    fn find_nvrtc(&self) -> Result<PathBuf, NoNvrtc> {
+        let project = self.starts.iter().flat_map(|start| start.ancestors());
+        let project = project.map(|folder| folder.join(NVRTC_PROJECT_FOLDER));
+        let pip = self
+            .packages
+            .iter()
+            .flat_map(|packages| NVRTC_PIP_FOLDERS.map(|folder| packages.join(folder)));
+        let system = || {
+            let names = ["libnvrtc.so.13", "libnvrtc.so.12"];
+            names.iter().find_map(|name| self.loader.find(name))
+        };
+        project
+            .chain(pip)
+            .find_map(|folder| library(&folder, "libnvrtc.so"))
+            .or_else(system)
+            .ok_or_else(|| NoNvrtc {
+                looked: self.places(NVRTC_PROJECT_FOLDER, &NVRTC_PIP_FOLDERS),
+            })
+    }
+
     fn looked(&self, flavour: Flavour) -> String {
-        let mut places = vec![format!(
-            "{PROJECT_FOLDER}/{flavour} in this folder, the program's and those above"
-        )];
+        self.places(&format!("{PROJECT_FOLDER}/{flavour}"), &PIP_FOLDERS)
+    }
+
+    /// Where was looked, in words.
+    fn places(&self, project: &str, pip: &[&str]) -> String {
+        let mut places = vec![format!("{project} in this folder, the program's and those above")];
         let packages = self.packages.iter().map(|folder| folder.display().to_string());
         places.push(match packages.collect::<Vec<_>>() {
             packages if packages.is_empty() => "no Python packages".to_owned(),
-            packages => format!("{} of {}", PIP_FOLDERS.join(", "), packages.join(" and ")),
+            packages => format!("{} of {}", pip.join(", "), packages.join(" and ")),
         });
         places.push("LD_LIBRARY_PATH, the cache of ldconfig, the system's folders".to_owned());
         places.join("; ")
@@ -308,6 +356,27 @@ mod tests {
                     last: vec![self.path("last")],
                 },
             }
+        }
+    }
+
+    #[test]
+    fn nvrtc_is_looked_for_in_the_same_places() {
+        let tree = Tree::with(&[]);
+        let places = tree.places();
+        let error = places.find_nvrtc().unwrap_err().to_string();
+        for part in [".deps/cuda/nvrtc", "nvidia/cu13/lib", "scripts/fetch-nvrtc", "LD_LIBRARY"] {
+            assert!(error.contains(part), "{error}");
+        }
+        for file in [
+            "last/libnvrtc.so.13",
+            "usr/nvidia/cuda_nvrtc/lib/libnvrtc.so.12",
+            "venv/nvidia/cu13/lib/libnvrtc.so.13",
+            "project/.deps/cuda/nvrtc/libnvrtc.so.13",
+        ] {
+            tree.add(file);
+            // What comes with it is none.
+            tree.add("project/.deps/cuda/nvrtc/libnvrtc-builtins.so.13.0");
+            assert_eq!(places.find_nvrtc(), Ok(tree.path(file)));
         }
     }
 

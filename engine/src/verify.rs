@@ -5,7 +5,7 @@
 //! [`difference`].
 
 use crate::backend::{Backend, BackendError, BatchLimit};
-use crate::batch::{Assembler, HostBatch};
+use crate::batch::{Assembler, HostBatch, Predicted};
 use crate::composite::to_byte;
 use crate::dataset::{DatasetError, FrameStore};
 use crate::frame::ModelGeometry;
@@ -132,7 +132,12 @@ fn run(
     let mut completed = backend.wait(in_flight)?;
     let (samples, predictions) = completed.split();
     for (slot, sample) in samples.iter().enumerate() {
-        let floats = predictions.get(slot, sample.index);
+        let Predicted::Planes(floats) = predictions.get(slot, sample.index) else {
+            return Err(BackendError::Misused {
+                attempt: "predictions were to be compared",
+                state: "they are composited on the GPU",
+            });
+        };
         predicted.push((sample.index, floats.iter().map(|&value| to_byte(value)).collect()));
     }
     let mut batch = completed.into_batch();

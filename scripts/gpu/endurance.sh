@@ -54,9 +54,10 @@ interrupted_conversion() {
     [[ -z $left ]] || failed "it leaves $left"
 }
 
+# memcheck OPTIONS...: of a render.
 memcheck() {
     local command=(compute-sanitizer --tool memcheck "$engine_cli" render "$work/probe" -o null
-        --model "$probe_engine" --frames 24 "${tensorrt[@]}")
+        --model "$probe_engine" --frames 24 "${tensorrt[@]}" "$@")
     command -v compute-sanitizer >/dev/null ||
         not_run 'compute-sanitizer, which comes with the CUDA toolkit, is not on PATH'
     printf '$ %s\n' "${command[*]}" >>"$work/transcript"

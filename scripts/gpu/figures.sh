@@ -94,25 +94,29 @@ figures_table() {
 
 # What the device says of each run in the JSON of `engine-cli bench`, and what was the limit.
 device_table() {
-    printf '| configuration | upload p50 ms | compute p50 ms | download p50 ms | slowest stage alone |'
-    printf ' peak memory MiB |\n|---|---|---|---|---|---|\n'
+    printf '| configuration | upload p50 ms | compute p50 ms | assemble / network / composite | download'
+    printf ' p50 ms | kB up / down a frame | slowest stage alone | peak memory MiB |\n'
+    printf '|---|---|---|---|---|---|---|---|\n'
     awk '
         function value(line) { sub(/^[^:]*: /, "", line); gsub(/[",]/, "", line); return line }
         function ms(line) { return value(line) == "null" ? "-" : sprintf("%.3f", value(line)) }
         /"runs": \[/ { runs = 1 }
         !runs { next }
         /"mode":/ { mode = value($0) == "sequential" ? " (sequential)" : "" }
-        /"batch":/ { batch = value($0); upload = compute = download = "-" }
+        /"batch":/ { batch = value($0); split("", p50) }
         /"workers":/ { workers = value($0) }
-        /"(upload|compute|download)": \{/ { part = $1 }
-        /"p50":/ && part ~ /upload/ { upload = ms($0) }
-        /"p50":/ && part ~ /compute/ { compute = ms($0) }
-        /"p50":/ && part ~ /download/ { download = ms($0) }
+        /"(upload|compute|assemble|network|composite|download|up|down)": \{/ {
+            part = $1
+            gsub(/[":]/, "", part)
+        }
+        /"p50":/ && part { p50[part] = ms($0) }
         /}/ { part = "" }
+        function of(name) { return name in p50 ? p50[name] : "-" }
         /"bound_by":/ { bound = value($0) }
         /"peak_rss_mb":/ {
-            printf "| batch %s, workers %s%s | %s | %s | %s | %s | %.0f |\n",
-                batch, workers, mode, upload, compute, download, bound, value($0)
+            printf "| batch %s, workers %s%s | %s | %s | %s / %s / %s | %s | %.0f / %.0f | %s | %.0f |\n",
+                batch, workers, mode, of("upload"), of("compute"), of("assemble"), of("network"),
+                of("composite"), of("download"), of("up"), of("down"), bound, value($0)
         }
     '
 }

@@ -16,7 +16,14 @@ real_network_checks() {
     check "$title, $precision: CUDA graphs are captured" captures "$work/avatar" "$real_engine"
     check "$title, $precision: the same frames whatever the lanes, with and without graphs" same_frames
     check "$title, $precision: figures" figures "$title, $precision" "${tensorrt[@]}" \
-        --model "$real_engine"
+        --model "$real_engine" --compositor cpu
+    [[ -e $engines/composites ]] || return 0
+    check "$title, $precision: the same frames composited on the GPU" same_composited
+    check "$title, $precision: compositing on the GPU costs what it may" composites_cheaply
+    check "$title, $precision: --compositor auto measures both" measures_both
+    check "$title, $precision: figures, composited on the GPU" \
+        figures "$title, $precision, composited on the GPU" "${tensorrt[@]}" --model "$real_engine" \
+        "${on_gpu[@]}"
 }
 
 converts_real() {
@@ -35,6 +42,20 @@ predicts_the_same() {
     if says 'the engine was not compared'; then not_run "$(said warning:)"; fi
     is_recorded "$real_engine"
     remark "$(said verified)"
+}
+
+same_composited() {
+    local batch count=0
+    for batch in "${avatar_batches[@]}"; do
+        render "$work/avatar" -o "raw:$work/first.raw" --model "$real_engine" --batch "$batch" \
+            --frames "$avatar_frames"
+        render "$work/avatar" -o "raw:$frames" --model "$real_engine" --batch "$batch" \
+            --frames "$avatar_frames" "${on_gpu[@]}"
+        same "$work/first.raw" "$avatar_frame" "--batch $batch"
+        count=$((count + 1))
+    done
+    rm -f "$work/first.raw" "$frames"
+    all_same $count
 }
 
 # Kernels may differ between batch sizes, and with them the last bits; within one nothing may.

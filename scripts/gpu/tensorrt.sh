@@ -26,6 +26,7 @@ tensorrt_checks() {
     check "$title: a version-compatible engine runs only when trusted" version_compatible
     check "$title: a timing cache is kept" timing_cache
     check "$title: engines that do not fit are refused in clear words" misfits
+    compositing_checks
     for precision in "${precisions[@]}"; do real_network_checks; done
     check "$title: Ctrl-C in a render" interrupted_render
     check "$title: Ctrl-C in a conversion" interrupted_conversion

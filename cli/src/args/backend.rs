@@ -8,6 +8,8 @@ use engine::onnx::precision::Precision;
 use engine::select::{self, BackendOptions, TensorRtSettings};
 use engine_sys::Flavour;
 
+use super::bytes;
+
 /// Which network runs where.
 #[derive(Args)]
 pub(crate) struct BackendArgs {
@@ -51,6 +53,9 @@ pub(crate) struct TensorRtArgs {
     /// Batches that are on the GPU at one time.
     #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u8).range(1..=8))]
     pub(crate) lanes: u8,
+    /// With --compositor cuda: GPU memory that the package's frames may take [default: a quarter].
+    #[arg(long, value_name = "SIZE", value_parser = bytes)]
+    pub(crate) region_budget: Option<u64>,
     /// Launch the network kernel by kernel instead of as a CUDA graph.
     #[arg(long)]
     pub(crate) no_graphs: bool,
@@ -129,6 +134,7 @@ impl BackendArgs {
                 graphs: !self.tensorrt.no_graphs,
                 precision: *precision,
                 host_code: self.tensorrt.trust_engine,
+                region_budget: self.tensorrt.region_budget,
                 verify: !self.tensorrt.unverified,
                 ..TensorRtSettings::default()
             },

@@ -38,11 +38,23 @@ pub(super) fn lines(report: &Report) -> Vec<String> {
 
 /// What the accelerator says of a run.
 fn device(run: &Run) -> Option<String> {
-    let device = run.device_ms.as_ref()?;
+    let (device, traffic) = (run.device_ms.as_ref()?, run.device_kb.as_ref()?);
+    let parts = match (&device.assemble, &device.network, &device.composite) {
+        (Some(assemble), Some(network), Some(composite)) => format!(
+            " (assemble {:.3}, network {:.3}, composite {:.3})",
+            assemble.p50?, network.p50?, composite.p50?
+        ),
+        _ => String::new(),
+    };
     Some(format!(
-        "device: upload {:.3}, compute {:.3}, download {:.3} ms a frame (medians, by its own clock; \
-         batches overlap)",
-        device.upload.p50?, device.compute.p50?, device.download.p50?
+        "device: upload {:.3}, compute {:.3}{parts}, download {:.3} ms a frame (medians, by its own clock; \
+         batches overlap); {:.0} kB up and {:.0} kB down a frame, {:.0} kB up at most",
+        device.upload.p50?,
+        device.compute.p50?,
+        device.download.p50?,
+        traffic.up.p50?,
+        traffic.down.p50?,
+        traffic.up.max?
     ))
 }
 

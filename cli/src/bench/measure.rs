@@ -7,14 +7,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
-use engine::batch::{BatchTrace, DeviceTimes, Span};
+use engine::batch::{BatchTrace, DeviceParts, DeviceTimes, Span};
 use engine::metrics::{Attribution, Summary};
 use engine::pipeline::{
     Mode, Pipeline, PipelineOptions, RunReport, StageRates, Stages, ThreadBudget, cores,
 };
 use engine::sink::{SaveObserver, SinkOptions, SinkTarget};
 
-use super::report::{AttributionSeconds, DeviceSummaries, Run, Spread};
+use super::report::{AttributionSeconds, DeviceSummaries, DeviceTraffic, Run, Spread};
 use crate::args::BenchArgs;
 use crate::setup::SINK_QUEUE;
 use crate::{interrupt, machine, setup};
@@ -155,6 +155,7 @@ impl<'a> Bench<'a> {
                 .collect();
             Summary::of(&mut values)
         };
+        let (device_ms, device_kb) = device_summaries(&report.traces).unzip();
         let (bound_by, bound_fps) = rates.bound();
         let fps = report.fps();
         Some(Run {
@@ -172,7 +173,8 @@ impl<'a> Bench<'a> {
             fps,
             speedup: None,
             inference_ms: per_frame(|trace| trace.infer.duration()),
-            device_ms: device_summaries(&report.traces),
+            device_ms,
+            device_kb,
             composite_ms: per_frame(|trace| trace.composite.duration()),
             composite_cpu_ms: per_frame(|trace| trace.composite_cpu),
             assemble_ms: per_frame(|trace| {
@@ -191,19 +193,34 @@ impl<'a> Bench<'a> {
     }
 }
 
+/// What the device says of batches, a value each and for each frame.
+fn device_summary(traces: &[BatchTrace], part: impl Fn(&DeviceTimes) -> Option<f64>) -> Summary {
+    let per_frame = |trace: &BatchTrace| Some(part(trace.device.as_ref()?)? / trace.frames as f64);
+    Summary::of(&mut traces.iter().filter_map(per_frame).collect::<Vec<_>>())
+}
+
 /// `None` where no batch has times of a device.
-fn device_summaries(traces: &[BatchTrace]) -> Option<DeviceSummaries> {
-    let summary = |part: fn(&DeviceTimes) -> Duration| {
-        let times = traces.iter().filter_map(|trace| {
-            Some(part(trace.device.as_ref()?).as_secs_f64() * 1e3 / trace.frames as f64)
-        });
-        Summary::of(&mut times.collect::<Vec<_>>())
+fn device_summaries(traces: &[BatchTrace]) -> Option<(DeviceSummaries, DeviceTraffic)> {
+    let ms = |time: Duration| time.as_secs_f64() * 1e3;
+    let time =
+        |of: fn(&DeviceTimes) -> Duration| device_summary(traces, |device| Some(ms(of(device))));
+    let part = |of: fn(&DeviceParts) -> Duration| {
+        let summary = device_summary(traces, |device| device.parts.as_ref().map(|p| ms(of(p))));
+        (summary.n > 0).then_some(summary)
     };
-    traces.iter().any(|trace| trace.device.is_some()).then(|| DeviceSummaries {
-        upload: summary(|times| times.upload),
-        compute: summary(|times| times.compute),
-        download: summary(|times| times.download),
-    })
+    let kb = |of: fn(&DeviceTimes) -> u64| {
+        device_summary(traces, |device| Some(of(device) as f64 / 1e3))
+    };
+    let times = DeviceSummaries {
+        upload: time(|device| device.upload),
+        compute: time(|device| device.compute),
+        assemble: part(|parts| parts.assemble),
+        network: part(|parts| parts.network),
+        composite: part(|parts| parts.composite),
+        download: time(|device| device.download),
+    };
+    let traffic = DeviceTraffic { up: kb(|d| d.bytes_up), down: kb(|d| d.bytes_down) };
+    (times.compute.n > 0).then_some((times, traffic))
 }
 
 /// A sink like `target` for a trial, and the folder that goes away with what was written there;

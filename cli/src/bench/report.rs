@@ -65,6 +65,7 @@ pub(super) struct Run {
     pub(super) inference_ms: Summary,
     /// The accelerator's own account of it, where there is one.
     pub(super) device_ms: Option<DeviceSummaries>,
+    pub(super) device_kb: Option<DeviceTraffic>,
     /// Wall time of the stage per frame, one value a batch.
     pub(super) composite_ms: Summary,
     /// Time of one worker per frame, averaged over each batch.
@@ -96,7 +97,22 @@ pub(super) struct Run {
 pub(super) struct DeviceSummaries {
     pub(super) upload: Summary,
     pub(super) compute: Summary,
+    /// The parts of that, where the device composites.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) assemble: Option<Summary>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) network: Option<Summary>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) composite: Option<Summary>,
     pub(super) download: Summary,
+}
+
+/// What was sent to an accelerator and back, in kilobytes a frame, one value a batch. Where frames
+/// stay there, the median is what it takes once they are there.
+#[derive(Clone, Debug, Serialize)]
+pub(super) struct DeviceTraffic {
+    pub(super) up: Summary,
+    pub(super) down: Summary,
 }
 
 /// How far the repeats of a setting were apart; the median one is the entry.

@@ -24,6 +24,7 @@ impl Probe {
             self.gpus.finding(self.libcuda.is_some()),
         ];
         findings.extend(Installed::findings(&self.tensorrt, self.gpus.obstacle()));
+        findings.push(self.nvrtc());
         findings.push(self.ffmpeg());
         Report(findings)
     }
@@ -62,6 +63,24 @@ impl Probe {
                  and set ORT_DYLIB_PATH (or --ort-lib) to the libonnxruntime.so in its \
                  onnxruntime/capi folder. Until then only --backend simulated works.",
             ),
+        }
+    }
+
+    fn nvrtc(&self) -> Finding {
+        match &self.nvrtc {
+            Ok(path) => Finding::ok("NVRTC", path.display().to_string()),
+            Err(_) => {
+                let found = "not found: the GPU can composite only where its kernels are compiled";
+                let finding = Finding::note("NVRTC", found);
+                match self.gpus.obstacle() {
+                    None => finding.advise(
+                        "For --compositor cuda run scripts/fetch-nvrtc, or install NVIDIA's CUDA \
+                         toolkit or its Python package nvidia-cuda-nvrtc.",
+                    ),
+                    // Without a GPU it would be of no use.
+                    Some(_) => finding,
+                }
+            }
         }
     }
 

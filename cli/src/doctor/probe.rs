@@ -7,6 +7,7 @@ use std::process::{Command, Stdio};
 use engine::backend::{OnnxRuntime, find_onnxruntime};
 use engine::composite::{KernelLevel, opencv_version};
 use engine_sys::Loader;
+use engine_sys::search::{self, NoNvrtc};
 
 use super::gpu::{Gpus, LIBCUDA};
 use super::tensorrt::Installed;
@@ -24,6 +25,8 @@ pub(super) struct Probe {
     pub(super) gpus: Gpus,
     /// One for each flavour.
     pub(super) tensorrt: Vec<Installed>,
+    /// What compiles the kernels that composite on a GPU.
+    pub(super) nvrtc: Result<PathBuf, NoNvrtc>,
     pub(super) ffmpeg: Tool,
 }
 
@@ -65,6 +68,7 @@ impl Probe {
             kernel_driver: kernel.map(|text| driver_version(&text).to_owned()),
             gpus: Gpus::probe(),
             tensorrt: Installed::probe(args.tensorrt_lib.as_deref()),
+            nvrtc: search::find_nvrtc(),
             ffmpeg: Tool::run("ffmpeg", &["-version"]),
         }
     }

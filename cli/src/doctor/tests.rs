@@ -1,7 +1,7 @@
 //! What a bare and an equipped machine are told.
 
 use engine_sys::Flavour;
-use engine_sys::search::NotFound;
+use engine_sys::search::{NoNvrtc, NotFound};
 
 use super::gpu::Gpus;
 use super::probe::{Built, Probe, Tool};
@@ -29,6 +29,7 @@ fn bare() -> Probe {
         kernel_driver: None,
         gpus: Gpus::None { short: "no NVIDIA driver", why: "no driver".into(), advice: None },
         tensorrt: Flavour::ALL.map(none_of).into(),
+        nvrtc: Err(NoNvrtc { looked: "everywhere".into() }),
         ffmpeg: Tool::Missing,
     }
 }
@@ -50,6 +51,7 @@ fn equipped() -> Probe {
         kernel_driver: Some("580.95.05".into()),
         gpus: Gpus::Listed(["GPU 0: NVIDIA H200", "GPU 1: NVIDIA L4"].map(str::to_owned).into()),
         tensorrt: vec![],
+        nvrtc: Ok("/lib/libnvrtc.so.13".into()),
         ffmpeg: Tool::Said("ffmpeg version 5.1.6-0+deb12u1 Copyright (c)\nbuilt with".into()),
     }
 }

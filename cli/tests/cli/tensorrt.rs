@@ -54,6 +54,58 @@ fn frames_are_those_of_onnx_runtime_byte_for_byte() {
 }
 
 #[test]
+fn the_device_composites_the_same_frames() {
+    if !has_onnxruntime() {
+        return;
+    }
+    let work = Workplace::new();
+    work.write("long.npy", features(23));
+    let long = ["--features", "long.npy"];
+    for inputs in ["package", "derived"] {
+        let expected = ["render", "pkg", "-o", "expected", "--backend", "onnxruntime"];
+        work.run(&[&expected[..], &long, &["--inputs", inputs]].concat()).assert_ok();
+        let expected = frames(&work, "expected");
+        for flavour in flavours() {
+            if let Err(missing) = engine_sys::search::find_nvrtc() {
+                eprintln!("SKIPPED: {missing}");
+                return;
+            }
+            let rig = Rig::new(&work, flavour);
+            let args = [&long[..], &["--inputs", inputs, "--compositor", "cuda"]].concat();
+            let answer = rig.render("out", &args).assert_ok();
+            assert!(frames(&work, "out") == expected, "{flavour}, {inputs}");
+            let bytes = if inputs == "package" { 4800 + 2 * 3072 } else { 4800 };
+            let regions =
+                format!("room for {FRAMES} of {FRAMES} frames on the GPU ({bytes} bytes each)");
+            assert!(answer.stderr.contains(&regions), "{}", answer.stderr);
+            assert!(answer.stderr.contains("compositor  cuda, linear"), "{}", answer.stderr);
+            // Compiled once for this GPU.
+            assert_eq!(work.names("cache/talking-head-engine/kernels").len(), 1);
+            fs::remove_dir_all(work.path("out")).unwrap();
+        }
+    }
+}
+
+#[test]
+fn what_cannot_composite_on_a_device_says_so() {
+    let work = Workplace::new();
+    let render = ["render", "pkg", "-o", "out", "--compositor", "cuda"];
+    work.run(&[&render[..], &["--backend", "simulated"]].concat()).assert_refused(&[
+        "compositor cuda was asked for, but the backend is simulated; use --backend tensorrt",
+    ]);
+    let Some(&flavour) = flavours().first() else { return };
+    let rig = Rig::new(&work, flavour);
+    let cuda = ["--compositor", "cuda"];
+    rig.render("out", &[&cuda[..], &["--interpolation", "cubic"]].concat())
+        .assert_refused(&["compositor cuda has no kernel for cubic interpolation"]);
+    if engine_sys::search::find_nvrtc().is_ok() {
+        rig.render("out", &[&cuda[..], &["--region-budget", "10kB"]].concat())
+            .assert_refused(&["the GPU may keep 10000 bytes of frames", "--region-budget"]);
+    }
+    assert_eq!(work.names("out"), [""; 0]);
+}
+
+#[test]
 fn a_network_is_converted_once_and_kept() {
     let work = Workplace::new();
     for (count, flavour) in flavours().into_iter().enumerate() {
@@ -301,6 +353,8 @@ fn bench_reports_what_the_device_says() {
             "--json",
             "out.json",
             "--unverified",
+            "--compositor",
+            "cpu",
         ]);
         let answer = answer.assert_ok();
         assert!(answer.text().contains("batch 4, workers 2"), "{}", answer.text());
@@ -313,7 +367,36 @@ fn bench_reports_what_the_device_says() {
             for time in ["upload", "compute", "download"] {
                 assert!(run["device_ms"][time].is_object(), "no {time} in {run}");
             }
+            // Six planes and 16 rows of features, and three planes back.
+            let floats = [6 * 32 * 32 + 16 * 512, 3 * 32 * 32];
+            for (way, floats) in ["up", "down"].into_iter().zip(floats) {
+                assert_eq!(run["device_kb"][way]["p50"], 4.0 * f64::from(floats) / 1e3, "{way}");
+            }
         }
+        if engine_sys::search::find_nvrtc().is_err() {
+            eprintln!("SKIPPED in part: no NVRTC; run scripts/fetch-nvrtc");
+            continue;
+        }
+        let bench = ["bench", "--package", "pkg", "--backend", "tensorrt", "--model", "m.engine"];
+        let settings = ["--frames", "24", "--json", "out.json", "--unverified"];
+        let auto = rig.run(&[&bench[..], &settings].concat()).assert_ok().stderr;
+        assert!(auto.contains(" frames/s with the GPU compositing, "), "{auto}");
+        let cuda = ["--compositor", "cuda"];
+        let answer = rig.run(&[&bench[..], &settings, &cuda].concat()).assert_ok();
+        assert!(answer.text().contains("kB up and"), "{}", answer.text());
+        let report = fs::read(work.path("out.json")).unwrap();
+        let report: serde_json::Value = serde_json::from_slice(&report).unwrap();
+        let times = &report["runs"][1]["device_ms"];
+        let p50 = |part: &str| times[part]["p50"].as_f64().unwrap();
+        let parts = ["assemble", "network", "composite"].map(p50);
+        assert!(
+            parts.iter().all(|&ms| ms > 0.0 && ms <= times["compute"]["max"].as_f64().unwrap())
+        );
+        let kilobytes = &report["runs"][1]["device_kb"];
+        // A job and 16 rows of features: the regions are there since the warm-up.
+        assert_eq!(kilobytes["up"]["p50"], (64.0 + 4.0 * 16.0 * 512.0) / 1e3);
+        let down = kilobytes["down"]["p50"].as_f64().unwrap();
+        assert!(down > 0.0 && down < 4.0 * 3.0 * 32.0 * 32.0 / 1e3, "{down}");
     }
 }
 

@@ -173,11 +173,17 @@ enum {
 
 /* All of them give the same bytes. */
 enum {
+    /* The fastest of this CPU, or the GPU that runs the network where that is faster: opening then
+     * takes a second to measure both. */
     ENGINE_COMPOSITOR_AUTO = 0,
     ENGINE_COMPOSITOR_SCALAR = 1,
     ENGINE_COMPOSITOR_AVX2 = 2,
     ENGINE_COMPOSITOR_AVX512 = 3,
-    ENGINE_COMPOSITOR_OPENCV = 4
+    ENGINE_COMPOSITOR_OPENCV = 4,
+    /* The GPU that runs the network; with ENGINE_BACKEND_TENSORRT. */
+    ENGINE_COMPOSITOR_CUDA = 5,
+    /* The fastest of this CPU. */
+    ENGINE_COMPOSITOR_CPU = 6
 };
 
 enum { ENGINE_INTERPOLATION_LINEAR = 0, ENGINE_INTERPOLATION_CUBIC = 1 };
@@ -224,6 +230,9 @@ typedef struct engine_options {
     int32_t frame_store;
     /* Bytes that they may take in RAM [1 GiB]. */
     uint64_t ram_budget;
+    /* Bytes of the GPU's memory that they may take with ENGINE_COMPOSITOR_CUDA; 0 is a quarter of it
+     * [0]. */
+    uint64_t region_budget;
     /* ENGINE_COMPOSITOR_... [auto] */
     int32_t compositor;
     /* ENGINE_INTERPOLATION_..., how crops are resized [linear]. */

@@ -48,6 +48,7 @@ TEST(the_defaults_are_the_same_in_both_languages) {
     CHECK(c.workers == cpp.workers && c.inputs == cpp.inputs);
     CHECK(c.frame_store == cpp.frame_store && c.ram_budget == cpp.ram_budget);
     CHECK(c.ram_budget == 1U << 30);
+    CHECK(c.region_budget == cpp.region_budget && c.region_budget == 0);
     CHECK(c.compositor == cpp.compositor && c.interpolation == cpp.interpolation);
     CHECK(c.queued_frames == cpp.queued_frames && c.queued_frames == 4);
     CHECK(c.held_frames == cpp.held_frames && c.held_frames == 8);

@@ -44,6 +44,13 @@ impl SharedObject {
         self
     }
 
+    /// Has sources include files from `folder`, which is relative to this package. They make cargo
+    /// build again when they change.
+    pub(crate) fn includes(self, folder: &str) -> Self {
+        println!("cargo::rerun-if-changed={folder}");
+        self.argument(format!("-I{folder}"))
+    }
+
     /// Links the control library, which lies in `folder` as seen from this object: `.`, `..`.
     pub(crate) fn controlled_from(self, folder_seen_from_here: &str) -> Self {
         let mut search = OsString::from("-L");
@@ -62,7 +69,7 @@ impl SharedObject {
         soname.push(name);
         let mut command = cc::Build::new().cpp(true).std("c++17").get_compiler().to_command();
         command
-            .args(["-shared", "-fPIC", "-g", "-pthread", "-Wall", "-Wextra"])
+            .args(["-shared", "-fPIC", "-g", "-O1", "-pthread", "-Wall", "-Wextra"])
             .args(["-fvisibility=hidden", "-Wl,-Bsymbolic", "-Wl,--no-undefined"])
             .arg("-Icpp")
             .arg(soname)

@@ -7,8 +7,10 @@
 
 mod control;
 mod cuda;
+mod kernels;
 mod tensorrt;
 
 pub use control::{Control, Exclusive, control};
 pub use cuda::{Cuda, Floats, cuda, cuda_dir};
+pub use kernels::{Parameter, run_kernel};
 pub use tensorrt::{altered, plan, tensorrt_dir, tensorrt_headers, tensorrt_library};

@@ -66,6 +66,15 @@ pub enum BackendError {
         /// What the system said.
         source: std::io::Error,
     },
+    /// The backend's predictions are composited on the CPU only.
+    #[error(
+        "compositor cuda was asked for, but the backend is {backend}; use --backend tensorrt, or \
+         compositor auto, which gives the same bytes"
+    )]
+    NoDeviceCompositing {
+        /// The backend.
+        backend: &'static str,
+    },
     /// The backend was used in a way that it does not offer.
     #[error("{attempt}, but {state}")]
     Misused {

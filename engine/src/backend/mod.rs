@@ -18,8 +18,23 @@ pub use spec::{BatchLimit, ModelSpec};
 #[cfg(feature = "tensorrt")]
 pub use tensorrt::{TensorRt, TensorRtOptions};
 
+use std::path::Path;
+
 use crate::batch::{Completed, HostBatch, InFlight};
-use crate::frame::ModelGeometry;
+use crate::frame::{ModelGeometry, Rect};
+
+/// What a backend has to know to composite by itself.
+#[derive(Clone, Copy, Debug)]
+pub struct DevicePlan<'a> {
+    /// Where each of the package's frames has its rectangle.
+    pub rects: &'a [Rect],
+    /// Whether samples bring [stored inputs](crate::dataset::InputPixels::Stored).
+    pub stored: bool,
+    /// Bytes of the device's memory that the frames' regions may take; by default a quarter of it.
+    pub budget: Option<u64>,
+    /// The folder where compiled kernels are kept.
+    pub cache: Option<&'a Path>,
+}
 
 /// Runs batches through the network, in the order in which they were enqueued.
 ///
@@ -47,6 +62,33 @@ pub trait Backend: Send {
     /// Time per frame that is known beforehand because it is simulated, in milliseconds.
     fn nominal_ms(&self) -> Option<f64> {
         None
+    }
+
+    /// Whether predictions can be composited where they are made.
+    fn can_composite(&self) -> bool {
+        false
+    }
+
+    /// Has predictions composited where they are made, so that batches come back with
+    /// [patches](crate::batch::Predicted::Patch). Batches that were allocated before are of no more
+    /// use. Returns what is to be said about it.
+    ///
+    /// # Errors
+    /// [`BackendError::NoDeviceCompositing`] where the backend cannot do that; or when what it takes
+    /// cannot be had, after which the backend can no longer be used.
+    fn composite_on_device(&mut self, plan: &DevicePlan<'_>) -> Result<String, BackendError> {
+        let _nothing_to_prepare = plan;
+        Err(BackendError::NoDeviceCompositing { backend: self.name() })
+    }
+
+    /// Has batches come back with predictions again, after
+    /// [`composite_on_device`](Self::composite_on_device), also where that failed. Batches that were
+    /// allocated before are of no more use.
+    ///
+    /// # Errors
+    /// When what it takes cannot be had, after which the backend can no longer be used.
+    fn composite_on_host(&mut self) -> Result<(), BackendError> {
+        Ok(())
     }
 
     /// A batch in whatever memory suits the backend, for up to `capacity` frames.

@@ -39,8 +39,10 @@ impl Assembler {
         let slot = batch.samples.len();
         assert!(slot < batch.capacity, "a full batch was pushed to");
         let geometry = batch.geometry;
-        let len = geometry.image_len();
-        self.images(geometry, &sample, &mut batch.image[slot * len..(slot + 1) * len]);
+        if !batch.made_on_device {
+            let len = geometry.image_len();
+            self.images(geometry, &sample, &mut batch.image[slot * len..(slot + 1) * len]);
+        }
         let audio = &mut batch.audio[slot * AUDIO_LEN..(slot + 1) * AUDIO_LEN];
         window(sample.index, audio);
         batch.samples.push(sample);

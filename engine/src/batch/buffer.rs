@@ -66,6 +66,11 @@ impl HostBuffer {
         }
     }
 
+    /// The bytes of the floats.
+    pub fn as_bytes(&self) -> &[u8] {
+        bytemuck::cast_slice(self)
+    }
+
     /// Whether the memory is pinned.
     pub const fn is_pinned(&self) -> bool {
         match self.memory {

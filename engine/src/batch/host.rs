@@ -40,15 +40,32 @@ impl Span {
     }
 }
 
-/// How long an accelerator took for one batch, by its own clock.
+/// How long an accelerator took for one batch, by its own clock, and what was sent there and back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DeviceTimes {
     /// Copying the inputs there.
     pub upload: Duration,
-    /// Running the network.
+    /// Running the network, and what else it computes.
     pub compute: Duration,
     /// Copying the predictions back.
     pub download: Duration,
+    /// The parts of computing, where there is more than the network.
+    pub parts: Option<DeviceParts>,
+    /// Bytes that were sent to it.
+    pub bytes_up: u64,
+    /// Bytes that came back.
+    pub bytes_down: u64,
+}
+
+/// What an accelerator that composites computes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DeviceParts {
+    /// Making the network's image input.
+    pub assemble: Duration,
+    /// Running the network.
+    pub network: Duration,
+    /// Making patches of its predictions.
+    pub composite: Duration,
 }
 
 /// What happened to one batch, and when. It travels with the batch and is complete once the batch
@@ -122,6 +139,27 @@ pub enum Predictions {
     Backend(Box<dyn PredictionMemory>),
     /// Output frame k has prediction `k % table.len()` of a fixed table.
     Table(Arc<[HostBuffer]>),
+    /// Composited already: what goes into the frames' rectangles.
+    Patches(Patches),
+}
+
+/// The patches of a batch, which a device composited.
+#[derive(Debug)]
+pub struct Patches {
+    /// Their bytes, four in a float's place: BGR rows of the rectangle's width, padded to four bytes.
+    pub words: HostBuffer,
+    /// The byte at which each sample's patch begins.
+    pub starts: Vec<usize>,
+}
+
+/// What there is of one frame.
+#[derive(Clone, Copy, Debug)]
+pub enum Predicted<'a> {
+    /// The prediction: 3 x S x S floats, BGR planes.
+    Planes(&'a [f32]),
+    /// The pixels of the frame's rectangle, BGR rows padded to four bytes; what follows are those of
+    /// other frames.
+    Patch(&'a [u8]),
 }
 
 impl fmt::Debug for Predictions {
@@ -130,19 +168,26 @@ impl fmt::Debug for Predictions {
             Self::Host(_) => "Host",
             Self::Backend(_) => "Backend",
             Self::Table(_) => "Table",
+            Self::Patches(_) => "Patches",
         })
     }
 }
 
 impl Predictions {
-    /// The prediction of the sample in `slot`, which is output frame `index`: `len` floats.
-    fn frame(&self, slot: usize, index: u64, len: usize) -> &[f32] {
+    /// What there is of the sample in `slot`, which is output frame `index` and has a prediction of
+    /// `len` floats.
+    fn frame(&self, slot: usize, index: u64, len: usize) -> Predicted<'_> {
         let floats: &[f32] = match self {
             Self::Host(buffer) => buffer,
             Self::Backend(memory) => memory.floats(),
-            Self::Table(table) => return &table[(index % table.len() as u64) as usize],
+            Self::Table(table) => {
+                return Predicted::Planes(&table[(index % table.len() as u64) as usize]);
+            }
+            Self::Patches(Patches { words, starts }) => {
+                return Predicted::Patch(&words.as_bytes()[starts[slot]..]);
+            }
         };
-        &floats[slot * len..(slot + 1) * len]
+        Predicted::Planes(&floats[slot * len..(slot + 1) * len])
     }
 }
 
@@ -150,11 +195,11 @@ impl Predictions {
 /// in flight.
 #[derive(Debug)]
 pub struct HostBuffers {
-    /// The image input: capacity x 6 x S x S floats.
+    /// The image input: capacity x 6 x S x S floats; or what the device makes it from.
     pub image: HostBuffer,
     /// The audio input: capacity x 32 x 16 x 16 floats.
     pub audio: HostBuffer,
-    /// The predictions: capacity x 3 x S x S floats.
+    /// The predictions: capacity x 3 x S x S floats; or [patches](Patches::words).
     pub predictions: HostBuffer,
 }
 
@@ -192,6 +237,8 @@ pub struct HostBatch {
     pub(super) capacity: usize,
     pub(super) samples: Vec<Sample>,
     pub(super) image: HostBuffer,
+    /// Whether the device makes the image input from the samples' pixels by itself.
+    pub(super) made_on_device: bool,
     pub(super) audio: HostBuffer,
     pub(super) predictions: Predictions,
     /// What has happened to the batch so far.
@@ -223,12 +270,26 @@ impl HostBatch {
         predictions: Predictions,
     ) -> Self {
         assert!(image.len() >= capacity * geometry.image_len(), "the image buffer is too short");
+        let batch = Self::on_device(geometry, capacity, image, audio, predictions);
+        Self { made_on_device: false, ..batch }
+    }
+
+    /// An empty batch for a backend that makes the image input by itself from the samples' pixels,
+    /// out of what it writes to `image`; `audio` as for [`with_buffers`](Self::with_buffers).
+    pub fn on_device(
+        geometry: ModelGeometry,
+        capacity: usize,
+        image: HostBuffer,
+        audio: HostBuffer,
+        predictions: Predictions,
+    ) -> Self {
         assert!(audio.len() >= capacity * AUDIO_LEN, "the audio buffer is too short");
         Self {
             geometry,
             capacity,
             samples: Vec::with_capacity(capacity),
             image,
+            made_on_device: true,
             audio,
             predictions,
             trace: BatchTrace::new(Instant::now()),
@@ -280,12 +341,26 @@ impl HostBatch {
     /// are not in a buffer of the batch's own.
     pub fn take_buffers(&mut self) -> Option<HostBuffers> {
         let take = |buffer: &mut HostBuffer| mem::replace(buffer, HostBuffer::empty());
-        let Predictions::Host(predictions) = &mut self.predictions else { return None };
+        let predictions = match &mut self.predictions {
+            Predictions::Host(predictions) => predictions,
+            Predictions::Patches(patches) => &mut patches.words,
+            Predictions::Backend(_) | Predictions::Table(_) => return None,
+        };
         Some(HostBuffers {
             image: take(&mut self.image),
             audio: take(&mut self.audio),
             predictions: take(predictions),
         })
+    }
+
+    /// The samples, and beside them where their [patches](Patches::starts) begin, for a backend to
+    /// write; nowhere for batches of predictions.
+    pub fn samples_and_starts(&mut self) -> (&[Sample], Option<&mut Vec<usize>>) {
+        let starts = match &mut self.predictions {
+            Predictions::Patches(patches) => Some(&mut patches.starts),
+            _ => None,
+        };
+        (&self.samples, starts)
     }
 
     /// Hands the batch to a backend. `ticket` means something to that backend only.
@@ -327,9 +402,13 @@ impl InFlight {
     /// As [`complete`](Self::complete), putting back the buffers that were
     /// [taken](HostBatch::take_buffers), with the predictions in their place.
     pub fn complete_with(mut self, infer: Span, buffers: HostBuffers) -> Completed {
-        self.batch.image = buffers.image;
-        self.batch.audio = buffers.audio;
-        self.complete(infer, Some(Predictions::Host(buffers.predictions)))
+        let HostBuffers { image, audio, predictions } = buffers;
+        (self.batch.image, self.batch.audio) = (image, audio);
+        match &mut self.batch.predictions {
+            Predictions::Patches(patches) => patches.words = predictions,
+            other => *other = Predictions::Host(predictions),
+        }
+        self.complete(infer, None)
     }
 }
 
@@ -375,9 +454,8 @@ pub struct PredictionView<'a> {
 }
 
 impl<'a> PredictionView<'a> {
-    /// The prediction of the sample in `slot`, which is output frame `index`: 3 x S x S floats, BGR
-    /// planes.
-    pub fn get(self, slot: usize, index: u64) -> &'a [f32] {
+    /// What there is of the sample in `slot`, which is output frame `index`.
+    pub fn get(self, slot: usize, index: u64) -> Predicted<'a> {
         self.predictions.frame(slot, index, self.len)
     }
 }

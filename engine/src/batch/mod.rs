@@ -10,7 +10,7 @@ pub use assembler::{AUDIO_LEN, Assembler};
 pub use buffer::HostBuffer;
 pub use convert::Converter;
 pub use host::{
-    BatchTrace, Completed, DeviceTimes, HostBatch, HostBuffers, InFlight, PredictionMemory,
-    PredictionView, Predictions, Span,
+    BatchTrace, Completed, DeviceParts, DeviceTimes, HostBatch, HostBuffers, InFlight, Patches,
+    Predicted, PredictionMemory, PredictionView, Predictions, Span,
 };
 pub use range::{BadBatchRange, BatchRange};

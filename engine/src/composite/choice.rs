@@ -10,9 +10,12 @@ use super::cpu::{Avx2, Avx512};
 /// Which kernels the user asks for. All give the same bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum CompositorChoice {
-    /// The fastest that this CPU can run. Never OpenCV.
+    /// The fastest that this CPU can run, never OpenCV; or the GPU that runs the network, where that is
+    /// [faster](crate::pipeline::Stages::place_compositing).
     #[default]
     Auto,
+    /// The fastest that this CPU can run. Never OpenCV.
+    Cpu,
     /// Plain Rust, for any CPU.
     Scalar,
     /// AVX2.
@@ -21,16 +24,21 @@ pub enum CompositorChoice {
     Avx512,
     /// `cv::resize`, the reference. Needs the cargo feature `opencv`.
     OpenCv,
+    /// The GPU that runs the network, which then sends patches instead of predictions. The backend
+    /// has to be [told](crate::backend::Backend::composite_on_device).
+    Cuda,
 }
 
 impl fmt::Display for CompositorChoice {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(match self {
             Self::Auto => "auto",
+            Self::Cpu => "cpu",
             Self::Scalar => "scalar",
             Self::Avx2 => "avx2",
             Self::Avx512 => "avx512",
             Self::OpenCv => "opencv",
+            Self::Cuda => "cuda",
         })
     }
 }
@@ -41,14 +49,16 @@ impl FromStr for CompositorChoice {
     fn from_str(word: &str) -> Result<Self, UnknownName> {
         match word {
             "auto" => Ok(Self::Auto),
+            "cpu" => Ok(Self::Cpu),
             "scalar" => Ok(Self::Scalar),
             "avx2" => Ok(Self::Avx2),
             "avx512" => Ok(Self::Avx512),
             "opencv" => Ok(Self::OpenCv),
+            "cuda" => Ok(Self::Cuda),
             _ => Err(UnknownName {
                 setting: "compositor",
                 found: word.to_owned(),
-                expected: "auto, scalar, avx2, avx512, opencv",
+                expected: "auto, cpu, scalar, avx2, avx512, opencv, cuda",
             }),
         }
     }
@@ -65,6 +75,8 @@ pub enum KernelLevel {
     Avx512,
     /// `cv::resize`.
     OpenCv,
+    /// The GPU that runs the network.
+    Cuda,
 }
 
 impl KernelLevel {
@@ -83,7 +95,7 @@ impl KernelLevel {
         vector.into_iter().find(|level| level.is_available()).unwrap_or(Self::Scalar)
     }
 
-    /// Whether this CPU and this build offer the level.
+    /// Whether this CPU and this build offer the level; the GPU's is the backend's to offer.
     pub fn is_available(self) -> bool {
         match self {
             Self::Scalar => true,
@@ -94,6 +106,7 @@ impl KernelLevel {
             #[cfg(not(target_arch = "x86_64"))]
             Self::Avx2 | Self::Avx512 => false,
             Self::OpenCv => cfg!(feature = "opencv"),
+            Self::Cuda => false,
         }
     }
 }
@@ -105,6 +118,7 @@ impl fmt::Display for KernelLevel {
             Self::Avx2 => "avx2",
             Self::Avx512 => "avx512",
             Self::OpenCv => "opencv",
+            Self::Cuda => "cuda",
         })
     }
 }
@@ -152,7 +166,7 @@ mod tests {
 
     #[test]
     fn names_survive_a_round_trip() {
-        for name in ["auto", "scalar", "avx2", "avx512", "opencv"] {
+        for name in ["auto", "cpu", "scalar", "avx2", "avx512", "opencv", "cuda"] {
             assert_eq!(name.parse::<CompositorChoice>().unwrap().to_string(), name);
         }
         for name in ["linear", "cubic"] {
@@ -164,7 +178,7 @@ mod tests {
     fn an_unknown_name_lists_the_known_ones() {
         assert_eq!(
             "AVX2".parse::<CompositorChoice>().unwrap_err().to_string(),
-            "unknown compositor \"AVX2\", expected one of: auto, scalar, avx2, avx512, opencv"
+            "unknown compositor \"AVX2\", expected one of: auto, cpu, scalar, avx2, avx512, opencv, cuda"
         );
         assert_eq!(
             "area".parse::<Interpolation>().unwrap_err().to_string(),

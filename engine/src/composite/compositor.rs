@@ -38,6 +38,8 @@ enum Plans {
     Avx512(Avx512, HashMap<Size, FusedPlan<Avx512>>),
     #[cfg(feature = "opencv")]
     OpenCv(Interpolation, HashSet<Size>),
+    /// The GPU has them.
+    Device,
 }
 
 /// Working memory for one frame at a time, made by [`Compositor::scratch`]. Its contents between
@@ -52,13 +54,14 @@ enum Memory {
     Fused(FusedScratch),
     #[cfg(feature = "opencv")]
     OpenCv(OpenCvScratch),
+    None,
 }
 
 impl Compositor {
     /// Plans for crops of `geometry`, frames of `frame` pixels, and the sizes of all `rects`, which
     /// are in frame order.
     ///
-    /// [`CompositorChoice::Auto`] takes the fastest level of this CPU that has a kernel for
+    /// [`CompositorChoice::Auto`] and [`CompositorChoice::Cpu`] take the fastest level of this CPU that has a kernel for
     /// `interpolation`. [`CompositorChoice::OpenCv`] limits OpenCV to one thread in the whole process.
     ///
     /// # Errors
@@ -110,6 +113,7 @@ impl Compositor {
             }
             #[cfg(not(feature = "opencv"))]
             KernelLevel::OpenCv => return Err(CompositeError::BuiltWithoutOpenCv),
+            KernelLevel::Cuda => Plans::Device,
         };
         let widest = sizes().map(|size| size.width).max().unwrap_or(0);
         Ok(Self { geometry, frame, widest, plans })
@@ -125,6 +129,7 @@ impl Compositor {
             Plans::Avx512(..) => KernelLevel::Avx512,
             #[cfg(feature = "opencv")]
             Plans::OpenCv(..) => KernelLevel::OpenCv,
+            Plans::Device => KernelLevel::Cuda,
         }
     }
 
@@ -141,6 +146,7 @@ impl Compositor {
             }
             #[cfg(feature = "opencv")]
             Plans::OpenCv(..) => Memory::OpenCv(OpenCvScratch::default()),
+            Plans::Device => Memory::None,
         })
     }
 
@@ -155,7 +161,8 @@ impl Compositor {
     /// # Errors
     /// [`CompositeError::BufferLength`], [`CompositeError::Unplanned`] and
     /// [`CompositeError::ForeignScratch`] for arguments that do not fit the plan; the frame is then
-    /// unchanged. With OpenCV, also what OpenCV refuses.
+    /// unchanged. With OpenCV, also what OpenCV refuses. [`CompositeError::NotOnDevice`] where the GPU
+    /// composites.
     pub fn composite(
         &self,
         scratch: &mut Scratch,
@@ -206,12 +213,40 @@ impl Compositor {
                 }
                 opencv::composite(*interpolation, geometry, scratch, prediction, crop, target)
             }
-            #[cfg(any(target_arch = "x86_64", feature = "opencv"))]
+            (Plans::Device, _) => Err(CompositeError::NotOnDevice),
             _ => Err(CompositeError::ForeignScratch),
-            #[cfg(not(any(target_arch = "x86_64", feature = "opencv")))]
-            (Plans::Scalar(_), Memory::Scalar(_)) => Err(CompositeError::ForeignScratch),
         }
     }
+
+    /// Overwrites the rectangle `rect` of `frame` with `patch`, which a GPU composited: rows of the
+    /// rectangle's width in BGR pixels, each padded to four bytes; what follows the last is not
+    /// looked at.
+    ///
+    /// # Errors
+    /// [`CompositeError::BufferLength`] and [`CompositeError::Unplanned`] for arguments that do not
+    /// fit; the frame is then unchanged.
+    pub fn paste(&self, patch: &[u8], rect: Rect, frame: &mut [u8]) -> Result<(), CompositeError> {
+        check("frame", "bytes", frame.len(), self.frame.bytes())?;
+        if !rect.fits(self.frame) {
+            return Err(CompositeError::Unplanned { rect, frame: self.frame });
+        }
+        let Size { width, height } = rect.size();
+        let stride = patch_stride(width);
+        let expected = stride * height;
+        let found = patch.len().min(expected);
+        check("patch", "bytes", found, expected)?;
+        let target = Target { frame, frame_size: self.frame, rect };
+        for (row, out) in patch.chunks_exact(stride).zip(target.rows()) {
+            out.copy_from_slice(&row[..3 * width]);
+        }
+        Ok(())
+    }
+}
+
+/// Bytes from one row of a patch `width` pixels wide to the next: whole words, so that a GPU can
+/// write them.
+pub const fn patch_stride(width: usize) -> usize {
+    (3 * width).next_multiple_of(4)
 }
 
 /// The level that a choice stands for. Whether this machine can run one that was named shows when it
@@ -221,15 +256,20 @@ fn choose(
     interpolation: Interpolation,
 ) -> Result<KernelLevel, CompositeError> {
     let level = match (choice, interpolation) {
-        (CompositorChoice::Auto, Interpolation::Linear) => KernelLevel::fastest(),
-        (CompositorChoice::Auto, Interpolation::Cubic) => KernelLevel::Scalar,
+        (CompositorChoice::Auto | CompositorChoice::Cpu, Interpolation::Linear) => {
+            KernelLevel::fastest()
+        }
+        (CompositorChoice::Auto | CompositorChoice::Cpu, Interpolation::Cubic) => {
+            KernelLevel::Scalar
+        }
         (CompositorChoice::Scalar, _) => KernelLevel::Scalar,
         (CompositorChoice::Avx2, _) => KernelLevel::Avx2,
         (CompositorChoice::Avx512, _) => KernelLevel::Avx512,
         (CompositorChoice::OpenCv, _) => KernelLevel::OpenCv,
+        (CompositorChoice::Cuda, _) => KernelLevel::Cuda,
     };
     match (level, interpolation) {
-        (KernelLevel::Avx2 | KernelLevel::Avx512, Interpolation::Cubic) => {
+        (KernelLevel::Avx2 | KernelLevel::Avx512 | KernelLevel::Cuda, Interpolation::Cubic) => {
             Err(CompositeError::UnsupportedInterpolation { level, interpolation })
         }
         _ => Ok(level),

@@ -36,6 +36,13 @@ pub enum CompositeError {
         interpolation: Interpolation,
     },
 
+    /// The GPU was to composite, and the backend gave predictions.
+    #[error(
+        "compositor cuda was asked for, but the backend gave predictions instead of composited \
+         patches"
+    )]
+    NotOnDevice,
+
     /// A rectangle given for planning is empty, inverted or leaves the frame.
     #[error(
         "the rectangle of frame {number} is {rect} (x1, y1, x2, y2), which is not inside a {frame} \

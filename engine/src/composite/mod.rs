@@ -21,9 +21,11 @@ mod opencv;
 mod plan;
 
 pub use choice::{CompositorChoice, Interpolation, KernelLevel};
-pub use compositor::{Compositor, Scratch};
+pub use compositor::{Compositor, Scratch, patch_stride};
 pub(crate) use cpu::to_byte;
 pub use error::{CompositeError, UnknownName};
+#[cfg(feature = "cuda")]
+pub(crate) use plan::linear_taps;
 
 /// Version of the OpenCV that is linked; `None` in a build without it.
 pub fn opencv_version() -> Option<String> {

@@ -66,6 +66,13 @@ impl Axes<4> {
     }
 }
 
+/// Source pixels and weights of all columns, and of all rows, of a linear resize.
+#[cfg(feature = "cuda")]
+pub(crate) fn linear_taps(crop_side: usize, size: Size) -> [Vec<([usize; 2], [i16; 2])>; 2] {
+    let Axes { columns, rows } = Axes::linear(crop_side, size);
+    [columns, rows].map(|axis| axis.into_iter().map(|t| (t.index, t.weights)).collect())
+}
+
 /// The source positions of `target` output pixels, as whole pixels and the part between them.
 ///
 /// The detour over the inverse scale and the narrowing to `f32` are OpenCV's; both move weights.

@@ -1,5 +1,7 @@
 //! What can go wrong between the engine and the device.
 
+use std::path::PathBuf;
+
 use cudarc::driver::DriverError;
 use cudarc::driver::sys::CUresult;
 
@@ -57,6 +59,33 @@ pub enum CudaError {
         attempt: &'static str,
         /// Why that cannot be.
         state: &'static str,
+    },
+    /// The frames that are in flight do not fit what regions may take on the device.
+    #[error(
+        "the GPU may keep {budget} bytes of frames; the {needed} that are in flight need {} ({bytes} \
+         each); use a larger --region-budget or a smaller --batch", *needed as u64 * bytes
+    )]
+    Regions {
+        /// Bytes that are allowed.
+        budget: u64,
+        /// Frames in flight.
+        needed: usize,
+        /// Bytes of one frame's region.
+        bytes: u64,
+    },
+    /// The kernels have to be compiled, and there is nothing to do it with.
+    #[error("the kernels cannot be compiled: {reason}")]
+    NoCompiler {
+        /// What was looked for, or what is wrong with it.
+        reason: String,
+    },
+    /// The compiler refused the kernels.
+    #[error("{}: the kernels do not compile: {log}", library.display())]
+    Compile {
+        /// The compiler.
+        library: PathBuf,
+        /// What it says.
+        log: String,
     },
     /// A call failed.
     #[error("CUDA failed {attempt}: {description} ({name})")]

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use cudarc::driver::sys::{self, CUevent_flags, CUresult};
+use cudarc::driver::sys::{self, CUevent_flags, CUevent_record_flags, CUresult};
 use cudarc::driver::{DriverError, result};
 
 use super::error::Attempt;
@@ -41,6 +41,20 @@ impl Event {
         unsafe { result::event::record(self.raw, stream.handle()) }.attempt("recording an event")
     }
 
+    /// The same on a stream whose work is being captured: the mark is renewed whenever the graph
+    /// runs.
+    ///
+    /// # Errors
+    /// When the driver refuses, as it does where nothing is captured.
+    pub fn record_in_graph(&self, stream: &Stream) -> Result<(), CudaError> {
+        self.context.bind()?;
+        let flags = CUevent_record_flags::CU_EVENT_RECORD_EXTERNAL as u32;
+        // SAFETY: event and stream live.
+        unsafe { sys::cuEventRecordWithFlags(self.raw, stream.handle(), flags) }
+            .result()
+            .attempt("recording an event in a graph")
+    }
+
     /// Waits until the mark is reached; not at all when there is none.
     ///
     /// # Errors
@@ -62,6 +76,11 @@ impl Event {
             Err(DriverError(CUresult::CUDA_ERROR_NOT_READY)) => Ok(false),
             other => other.attempt("asking for an event").map(|()| true),
         }
+    }
+
+    /// The driver's handle.
+    pub(super) fn handle(&self) -> sys::CUevent {
+        self.raw
     }
 
     /// Milliseconds on the device from `start` to `end`, which must both be reached.

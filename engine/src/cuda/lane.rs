@@ -134,9 +134,21 @@ impl<C> Lane<C> {
         self.parts.device.stream.context()
     }
 
+    /// The stream that everything of the lane is queued on.
+    pub fn stream(&self) -> &Stream {
+        &self.parts.device.stream
+    }
+
     /// What computes.
     pub fn compute(&self) -> &C {
         &self.parts.compute
+    }
+
+    /// Reached by the latest batch when its inputs are on the device, and when its output is
+    /// computed.
+    pub fn compute_marks(&self) -> [&Event; 2] {
+        let [_, uploaded, computed, _] = &self.parts.device.events;
+        [uploaded, computed]
     }
 
     /// Whether a batch is on its way.
@@ -156,7 +168,7 @@ impl<C> Lane<C> {
         let Parts { compute, device, .. } = &mut *self.parts;
         device.stream.context().bind()?;
         let queued = queue(compute, &device.bindings());
-        let done = device.settle();
+        let done = device.stream.settle();
         queued?;
         Ok(done?)
     }
@@ -284,7 +296,7 @@ impl<C> Lane<C> {
 impl<C> Drop for Lane<C> {
     fn drop(&mut self) {
         // A device that cannot be waited for may still be at work on what the lane owns.
-        if self.parts.device.settle().is_ok() {
+        if self.parts.device.stream.settle().is_ok() {
             // SAFETY: the parts are dropped here, once, and not used again.
             unsafe { ManuallyDrop::drop(&mut self.parts) }
         }
@@ -377,17 +389,10 @@ impl Device {
         })
     }
 
-    /// Waits until nothing is left on the stream, whatever it was.
-    fn settle(&self) -> Result<(), CudaError> {
-        // One call that fails may be a passing matter; the device as a whole answers for the rest.
-        let stream = &self.stream;
-        stream.synchronize().or_else(|_| stream.context().synchronize())
-    }
-
     /// Frees the buffers of a batch that failed once the device is done with them. Leaks them where
     /// that cannot be found out.
     fn discard(&self, host: Staging) {
-        if self.settle().is_err() {
+        if self.stream.settle().is_err() {
             mem::forget(host);
         }
     }

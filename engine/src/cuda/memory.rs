@@ -75,10 +75,29 @@ pub unsafe fn upload(
     from: &PinnedBuffer,
     len: usize,
 ) -> Result<(), CudaError> {
-    check("input", len, to.len.min(from.len()))?;
+    // SAFETY: what is asked of the caller is the same.
+    unsafe { upload_at(stream, to, 0, from, len) }
+}
+
+/// [`upload`] to where the float `at` of `to` is.
+///
+/// # Safety
+/// As for [`upload`], of the floats that are written.
+///
+/// # Errors
+/// As for [`upload`].
+pub(super) unsafe fn upload_at(
+    stream: &Stream,
+    to: &DeviceBuffer,
+    at: usize,
+    from: &PinnedBuffer,
+    len: usize,
+) -> Result<(), CudaError> {
+    check("input", len, to.len.saturating_sub(at).min(from.len()))?;
     stream.context().bind()?;
-    // SAFETY: both buffers hold `len` floats; the caller keeps them as they are.
-    unsafe { result::memcpy_htod_async(to.pointer, &from[..len], stream.handle()) }
+    let address = to.pointer + (at * size_of::<f32>()) as u64;
+    // SAFETY: both buffers hold `len` floats there; the caller keeps them as they are.
+    unsafe { result::memcpy_htod_async(address, &from[..len], stream.handle()) }
         .attempt("uploading an input")
 }
 

@@ -14,11 +14,15 @@ mod device;
 mod error;
 mod event;
 mod graph;
+pub mod kernels;
 mod lane;
 mod memory;
 #[cfg(feature = "tensorrt")]
 mod network;
+mod nvrtc;
 mod pinned;
+#[cfg(feature = "tensorrt")]
+mod resident;
 mod stream;
 
 pub use context::Context;
@@ -29,6 +33,11 @@ pub use graph::Graph;
 pub use lane::{Bindings, DeviceTimes, Floats, Lane, Staging};
 pub use memory::{DeviceBuffer, download, upload};
 #[cfg(feature = "tensorrt")]
-pub(crate) use network::{Network, Tensors};
+use network::Network;
+#[cfg(feature = "tensorrt")]
+pub(crate) use network::Tensors;
+pub use nvrtc::Compiler;
 pub use pinned::{PinnedBuffer, PinnedKind};
+#[cfg(feature = "tensorrt")]
+pub(crate) use resident::{JOB_WORDS, Queue, Regions, ResidentPlan, Stage};
 pub use stream::Stream;

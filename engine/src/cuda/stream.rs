@@ -4,10 +4,10 @@ use std::fmt;
 
 use cudarc::driver::result;
 use cudarc::driver::result::stream::StreamKind;
-use cudarc::driver::sys::{self, CUstreamCaptureMode};
+use cudarc::driver::sys::{self, CUevent_wait_flags, CUstreamCaptureMode};
 
 use super::error::Attempt;
-use super::{Context, CudaError, Graph};
+use super::{Context, CudaError, Event, Graph};
 
 /// Does what is queued one after the other, independently of other streams.
 pub struct Stream {
@@ -52,6 +52,25 @@ impl Stream {
         self.context.bind()?;
         // SAFETY: the stream lives as long as this value.
         unsafe { result::stream::synchronize(self.raw) }.attempt("waiting for a stream")
+    }
+
+    /// Waits until nothing is left on the stream, whatever it was.
+    pub(super) fn settle(&self) -> Result<(), CudaError> {
+        // One call that fails may be a passing matter; the device as a whole answers for the rest.
+        self.synchronize().or_else(|_| self.context.synchronize())
+    }
+
+    /// Has what is queued later wait until the mark of `event` is reached; not at all when there is
+    /// none.
+    ///
+    /// # Errors
+    /// When the driver refuses.
+    pub fn wait_for(&self, event: &Event) -> Result<(), CudaError> {
+        self.context.bind()?;
+        let flags = CUevent_wait_flags::CU_EVENT_WAIT_DEFAULT;
+        // SAFETY: stream and event live; the driver keeps what it needs of the event.
+        unsafe { result::stream::wait_event(self.raw, event.handle(), flags) }
+            .attempt("waiting for another stream")
     }
 
     /// Records what `queue` puts on this stream instead of doing it, and makes a graph of that.

@@ -11,7 +11,7 @@ use rayon::prelude::*;
 use super::budget::{MAX_BATCH, MAX_WORKERS};
 use super::log::{BusyTimes, RunLog, RunObserver};
 use super::{CancelToken, PipelineError, Stages, pipelined, sequential};
-use crate::batch::{BatchTrace, Completed, HostBatch, PredictionView, Span};
+use crate::batch::{BatchTrace, Completed, HostBatch, Predicted, PredictionView, Span};
 use crate::composite::{CompositeError, Compositor, Scratch};
 use crate::dataset::{Sample, Speech};
 use crate::frame::{BufferPool, OutputFrame, PooledBuffer, Rect, Size};
@@ -335,13 +335,14 @@ impl<'a> CompositeStage<'a> {
             if let Some(pixels) = sample.shared_background() {
                 buffer.copy_from_slice(pixels);
             }
-            slot.result = self.compositor.composite(
-                &mut slot.scratch,
-                all.get(index, output),
-                sample.crop(),
-                self.rects[frame],
-                buffer,
-            );
+            let rect = self.rects[frame];
+            slot.result = match all.get(index, output) {
+                Predicted::Planes(prediction) => {
+                    let scratch = &mut slot.scratch;
+                    self.compositor.composite(scratch, prediction, sample.crop(), rect, buffer)
+                }
+                Predicted::Patch(patch) => self.compositor.paste(patch, rect, buffer),
+            };
         }
         slot.busy = started.elapsed();
     }

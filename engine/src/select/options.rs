@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use engine_sys::Flavour;
 
 use super::{SelectError, is_engine};
-use crate::backend::{OnnxRuntimeOptions, Provider, find_onnxruntime};
+use crate::backend::{DevicePlan, OnnxRuntimeOptions, Provider, find_onnxruntime};
+use crate::dataset::{Inputs, Package};
 use crate::file::cache_folder;
 use crate::onnx::precision::Precision;
 use crate::threads::cores;
@@ -87,6 +88,11 @@ pub struct TensorRtSettings {
     pub cache: Option<PathBuf>,
     /// Whether an engine may bring code that runs in this process, as version-compatible ones do.
     pub host_code: bool,
+    /// The folder where compiled kernels are kept; `None` where no such folder is known.
+    pub kernels: Option<PathBuf>,
+    /// Bytes of the GPU's memory that the package's frames may take where the GPU composites; `None`
+    /// is a quarter of it.
+    pub region_budget: Option<u64>,
     /// Whether an engine is compared with its network when a GPU loads it for the first time.
     pub verify: bool,
 }
@@ -101,7 +107,21 @@ impl Default for TensorRtSettings {
             precision: Precision::Fp32,
             cache: cache_folder().map(|folder| folder.join("engines")),
             host_code: false,
+            kernels: cache_folder(),
+            region_budget: None,
             verify: true,
+        }
+    }
+}
+
+impl TensorRtSettings {
+    /// What a backend has to know to composite frames of `package`.
+    pub fn device_plan<'a>(&'a self, package: &'a Package) -> DevicePlan<'a> {
+        DevicePlan {
+            rects: package.rects(),
+            stored: package.inputs() == Inputs::Package,
+            budget: self.region_budget,
+            cache: self.kernels.as_deref(),
         }
     }
 }

@@ -19,4 +19,5 @@ pub mod video;
 pub use contact_sheet::ContactSheetSink;
 pub use error::SinkError;
 pub use frame_sink::{SaveObserver, Sink};
+pub(crate) use null::NullSink;
 pub use target::{ImageFormat, SinkOptions, SinkTarget, is_video};

@@ -4,7 +4,7 @@ use super::{Sink, SinkError};
 use crate::frame::OutputFrame;
 
 /// Drops every frame, which returns its buffer.
-pub(super) struct NullSink;
+pub(crate) struct NullSink;
 
 impl Sink for NullSink {
     fn write(&mut self, _frame: OutputFrame) -> Result<(), SinkError> {

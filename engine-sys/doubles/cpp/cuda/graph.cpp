@@ -1,4 +1,4 @@
-// Capture of a stream into a graph, and its replay. Kernels and modules, which there are none of.
+// Capture of a stream into a graph, and its replay.
 #include "state.h"
 
 using namespace cuda;
@@ -107,35 +107,4 @@ API int cuGraphDestroy(void *graph) {
     Lock lock(state().mutex);
     if (!state().graphs.end(graph)) return INVALID_HANDLE;
     return wanted;
-}
-
-API int cuModuleLoad(void **, const char *) {
-    ENTER();
-    return NOT_SUPPORTED;
-}
-
-API int cuModuleLoadData(void **, const void *) {
-    ENTER();
-    return NOT_SUPPORTED;
-}
-
-API int cuModuleGetFunction(void **, void *, const char *) {
-    ENTER();
-    return NOT_SUPPORTED;
-}
-
-API int cuModuleUnload(void *) {
-    ENTER();
-    return NOT_SUPPORTED;
-}
-
-API int cuFuncGetAttribute(int *, int, void *) {
-    ENTER();
-    return NOT_SUPPORTED;
-}
-
-API int cuLaunchKernel(void *, unsigned, unsigned, unsigned, unsigned, unsigned, unsigned, unsigned,
-                       void *, void **, void **) {
-    ENTER();
-    return NOT_SUPPORTED;
 }

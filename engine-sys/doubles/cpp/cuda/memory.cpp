@@ -24,18 +24,34 @@ std::size_t page() {
     return bytes;
 }
 
+// Pages that nobody may touch, one behind the other, so that what was freed is one mapping to the
+// system, which has a limit for their number. Null when there are none.
+char *reserve(std::size_t bytes) {
+    constexpr std::size_t CHUNK = 16UL << 30;
+    static char *next = nullptr;
+    static std::size_t left = 0;
+    if (bytes > left) {
+        const std::size_t size = bytes > CHUNK ? bytes : CHUNK;
+        void *chunk = mmap(nullptr, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
+                           -1, 0);
+        if (chunk == MAP_FAILED) return nullptr;
+        next = static_cast<char *>(chunk);
+        left = size;
+    }
+    char *reserved = next;
+    next += bytes;
+    left -= bytes;
+    return reserved;
+}
+
 // Memory as the driver aligns it, at the end of its pages and before one that nobody may touch, so
 // that whoever goes on beyond the end crashes on the spot. Null when there is none.
 void *map(std::size_t bytes) {
     const std::size_t pages = up(bytes, page());
-    void *memory = mmap(nullptr, pages + page(), PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (memory == MAP_FAILED) return nullptr;
-    if (mprotect(memory, pages, PROT_READ | PROT_WRITE) != 0) {
-        munmap(memory, pages + page());
-        return nullptr;
-    }
+    char *memory = reserve(pages + page());
+    if (!memory || mprotect(memory, pages, PROT_READ | PROT_WRITE) != 0) return nullptr;
     constexpr std::size_t ALIGNMENT = 256;
-    return static_cast<char *>(memory) + (pages - up(bytes, ALIGNMENT));
+    return memory + (pages - up(bytes, ALIGNMENT));
 }
 
 // The addresses are never given out again, and whoever still uses them crashes on the spot.

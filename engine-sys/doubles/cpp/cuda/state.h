@@ -13,6 +13,7 @@
 #include <memory>
 #include <mutex>
 #include <set>
+#include <string>
 #include <thread>
 #include <unordered_map>
 #include <vector>
@@ -43,8 +44,10 @@ enum Result : int {
     NO_DEVICE = 100,
     INVALID_DEVICE = 101,
     INVALID_CONTEXT = 201,
+    INVALID_PTX = 218,
     INVALID_HANDLE = 400,
     ILLEGAL_STATE = 401,
+    NOT_FOUND = 500,
     NOT_READY = 600,
     CONTEXT_IS_DESTROYED = 709,
     NOT_SUPPORTED = 801,
@@ -89,6 +92,19 @@ struct Operation {
 
 struct Graph {
     std::vector<Operation> operations;
+};
+
+// What was loaded as PTX.
+struct Module {
+    std::string text;
+};
+
+struct Kernel;
+
+// A kernel of a module.
+struct Function {
+    std::weak_ptr<Module> module;
+    const Kernel *kernel;
 };
 
 struct Capture {
@@ -159,6 +175,8 @@ struct State {
     Handles<Event> events{"event"};
     Handles<Graph> graphs{"graph"};
     Handles<Graph> graph_execs{"graph_exec"};
+    Handles<Module> modules{"module"};
+    std::unordered_map<void *, Function> functions;
     std::shared_ptr<Stream> default_stream;
 };
 
