@@ -24,8 +24,8 @@ unpack() {
     entries "$1" >"$work/requirements.txt"
     [[ -s $work/requirements.txt ]] || fail "$requirements has no $1"
     "$python" -m pip --disable-pip-version-check --quiet download --require-hashes --no-deps \
-        --only-binary=:all: --platform manylinux_2_28_x86_64 --dest "$work/download" \
-        -r "$work/requirements.txt" || fail "cannot download $1; what was there before is untouched"
+        --only-binary=:all: --platform manylinux_2_28_x86_64 --platform manylinux_2_12_x86_64 \
+        --dest "$work/download" -r "$work/requirements.txt" || fail "cannot download $1; what was there before is untouched"
     "$python" -m zipfile -e "$work"/download/*.whl "$work/wheel"
     rm -rf "$work/download"
 }
