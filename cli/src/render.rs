@@ -155,7 +155,7 @@ fn place(target: &SinkTarget) -> String {
 
 fn summarise(args: &RenderArgs, report: &RunReport, first: u64, frames: u64, show: Show) {
     let real_time = report.fps() / args.video.fps.as_f64();
-    let kept = match &args.output {
+    let unfinished = match &args.output {
         SinkTarget::Video(path) if report.cancelled => Some(path),
         _ => None,
     };
@@ -183,14 +183,15 @@ fn summarise(args: &RenderArgs, report: &RunReport, first: u64, frames: u64, sho
                 report.fps(),
                 report.busy.longest().0,
             );
-            match kept {
-                Some(path) => {
+            match unfinished {
+                Some(path) if VideoJob::is_begun(path) => {
                     note!("kept        {}.segments", path.display());
                     note!("to continue: {}", video::resume_command());
                 }
+                Some(_) => note!("kept        nothing, since no part of the video was whole yet"),
                 None => note!("written to  {}", place(&args.output)),
             }
-            if let (Some(sheet), None) = (&args.contact_sheet, kept) {
+            if let (Some(sheet), None) = (&args.contact_sheet, unfinished) {
                 note!("            {}", sheet.display());
             }
         }

@@ -16,7 +16,7 @@ fn usage_errors_name_the_option_and_what_it_takes() {
         ),
         (&["--workers", "many"], &["'many' for '--workers <N>'", "or auto"]),
         (&["--frames", "0"], &["'0' for '--frames <N>'"]),
-        (&["--compositor", "gpu"], &["unknown compositor \"gpu\"", "auto, scalar, avx2"]),
+        (&["--compositor", "gpu"], &["unknown compositor \"gpu\"", "auto, cpu, scalar, avx2"]),
         (&["--interpolation", "area"], &["\"area\"", "linear"]),
         (&["--inputs", "stored"], &["\"stored\"", "package or derived"]),
         (&["--frame-store", "disk"], &["\"disk\"", "auto, ram or stream"]),

@@ -9,7 +9,7 @@ use std::process::{Command, Stdio};
 use engine::sample::SampleOptions;
 
 use crate::support::{
-    Answer, SIMULATED, SmallDisk, Workplace, features, interrupt, small, wait_for,
+    Answer, FRAMES, SIMULATED, SmallDisk, Workplace, features, interrupt, small, wait_for,
 };
 
 const SLOW: [&str; 4] = ["--backend", "simulated", "--simulated-ms", "4"];
@@ -206,6 +206,24 @@ fn ctrl_c_keeps_what_is_whole_and_says_how_to_go_on() {
     assert!(!work.path("out.mp4.segments").exists());
 }
 
+#[test]
+fn what_was_killed_before_a_part_was_whole_is_in_nobody_s_way() {
+    if !has_ffmpeg() {
+        return;
+    }
+    let work = Workplace::new();
+    work.write("rows.npy", features(2000));
+    let args = ["render", "pkg", "-o", "out.mp4", "--features", "rows.npy"];
+    let mut child = work.start(&[&args[..], &SLOW].concat());
+    wait_for("a manifest", || work.path("out.mp4.segments/manifest.json").exists());
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert!(work.path("out.mp4.segments").exists());
+    render(&work, "out.mp4", &[]).assert_ok();
+    assert_eq!(probe(&work.path("out.mp4")).0, FRAMES as u64);
+    assert!(!work.path("out.mp4.segments").exists());
+}
+
 /// A program that says it is ffmpeg, and then does something else.
 fn impostor(work: &Workplace, what: &str) {
     let script = format!(
@@ -235,12 +253,11 @@ fn an_encoder_that_fails_is_heard() {
     ] {
         impostor(&work, what);
         for mode in ["pipelined", "sequential"] {
-            let args =
-                ["--features", "rows.npy", "--ffmpeg", "./impostor", "--mode", mode, "--restart"];
+            let args = ["--features", "rows.npy", "--ffmpeg", "./impostor", "--mode", mode];
             render(&work, "out.mp4", &args).assert_refused(parts);
             assert_eq!(fs::read(work.path("out.mp4")).unwrap(), b"the one before", "{what}");
-            let left = work.names("out.mp4.segments");
-            assert_eq!(left, ["manifest.json"], "{what}");
+            // There is nothing to continue with.
+            assert!(!work.path("out.mp4.segments").exists(), "{what}");
         }
     }
     for (program, parts) in [
@@ -270,9 +287,9 @@ fn settings_that_no_video_has() {
     render(&work, "folder.mp4", &[]).assert_refused(&["folder.mp4 is a folder"]);
     work.write("taken.mp4.segments", "a file");
     render(&work, "taken.mp4", &[]).assert_refused(&["taken.mp4.segments", "is no folder"]);
-    let codec = ["--video-codec", "no_such_codec", "--restart"];
+    let codec = ["--video-codec", "no_such_codec"];
     render(&work, "out.mp4", &codec).assert_refused(&["Unknown encoder 'no_such_codec'"]);
-    assert!(!work.path("out.mp4").exists());
+    assert!(!work.path("out.mp4").exists() && !work.path("out.mp4.segments").exists());
 }
 
 #[test]

@@ -35,6 +35,8 @@ pub struct VideoJob {
     first: u64,
     options: VideoOptions,
     segments: Segments,
+    /// Whether the segments are this job's; not before it has begun.
+    begun: bool,
     _lock: Lock,
 }
 
@@ -75,16 +77,19 @@ impl VideoJob {
         let segments = Segments::beside(output);
         let cuts = Cuts::new(frames, options.segment);
         let output = output.to_owned();
-        let mut job = Self { output, size, cuts, first: 0, options, segments, _lock: lock };
+        let mut job =
+            Self { output, size, cuts, first: 0, options, segments, begun: false, _lock: lock };
         match (job.segments.manifest()?, start) {
             (None, _) | (Some(_), Start::Restart) => job.segments.begin(&manifest)?,
             (Some(before), Start::New) => {
                 let cuts = Cuts::new(before.frames, before.segment);
-                return Err(VideoError::Unfinished {
-                    folder: job.segments.folder().to_owned(),
-                    done: cuts.frames_in(job.segments.keep_whole()?.min(cuts.count())),
-                    frames: before.frames,
-                });
+                let done = cuts.frames_in(job.segments.keep_whole()?.min(cuts.count()));
+                if done > 0 {
+                    let folder = job.segments.folder().to_owned();
+                    return Err(VideoError::Unfinished { folder, done, frames: before.frames });
+                }
+                // There is nothing to lose.
+                job.segments.begin(&manifest)?;
             }
             (Some(before), Start::Resume) => {
                 let changes = manifest.changes_since(&before);
@@ -95,7 +100,22 @@ impl VideoJob {
                 job.first = cuts.frames_in(job.segments.keep_whole()?.min(cuts.count()));
             }
         }
+        job.begun = true;
         Ok(job)
+    }
+
+    /// Whether there are segments of an unfinished video at `output`.
+    pub fn is_begun(output: &Path) -> bool {
+        Segments::beside(output).folder().exists()
+    }
+
+    /// Removes the folder of segments where none of them is whole, so that there is nothing to
+    /// continue with.
+    fn tidy(&self) -> Result<(), VideoError> {
+        match self.segments.keep_whole()? {
+            0 => self.segments.remove_all(),
+            _ => Ok(()),
+        }
     }
 
     /// The first frame that is still to be rendered.
@@ -142,5 +162,14 @@ impl VideoJob {
         (self.options.say)("joining     the segments");
         join(&self.options, &self.segments, self.cuts, &self.output)?;
         self.segments.remove_all()
+    }
+}
+
+impl Drop for VideoJob {
+    fn drop(&mut self) {
+        // A video that is done has no folder left.
+        if self.begun {
+            let _nobody_is_left_to_tell = self.tidy();
+        }
     }
 }

@@ -9,9 +9,10 @@ use crate::sink::saver::{Saver, check_size};
 
 /// Cuts the frames of a render into segments, and joins them once the last one is there.
 pub(super) struct VideoSaver {
-    job: VideoJob,
     /// What encodes the segment of the next frame; `None` before the first one, and after the last.
+    /// Dropped before the job, which tidies up behind it.
     encoder: Option<Encoder>,
+    job: VideoJob,
     /// Number of the next frame.
     next: u64,
 }
