@@ -11,7 +11,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use engine::composite::{CompositorChoice, Interpolation};
 use engine::dataset::{Inputs, StoreMode};
 use engine::pipeline::{MAX_BATCH, MAX_WORKERS, Mode};
-use engine::sink::{ImageFormat, SinkError, SinkTarget};
+use engine::sink::{ImageFormat, SinkError, SinkTarget, is_video};
 
 pub(crate) use self::audio::AudioArgs;
 pub(crate) use self::backend::{BackendArgs, BackendChoice};
@@ -267,10 +267,18 @@ fn count(text: &str, max: usize) -> Result<usize, String> {
 
 /// A bare path is a video if it is named like one, else a folder of PNG files.
 fn output(text: &str) -> Result<SinkTarget, String> {
-    let extension = Path::new(text).extension().and_then(|extension| extension.to_str());
+    let path = Path::new(text);
+    let extension = path.extension().and_then(|extension| extension.to_str());
+    let extension = extension.map(str::to_ascii_lowercase);
     match text.parse() {
-        Err(_) if !text.is_empty() && !text.contains(':') => match extension {
-            Some("mkv" | "mov" | "mp4") => Ok(SinkTarget::Video(text.into())),
+        Err(_) if text == "-" => {
+            Err("frames go to standard output as raw:-; a folder of that name is ./-".to_owned())
+        }
+        Err(_) if [".mp4", ".mov", ".mkv"].iter().any(|bare| path.ends_with(bare)) => {
+            Err("there is no name before the ending; expected one such as out.mp4".to_owned())
+        }
+        Err(_) if !text.is_empty() && !text.contains(':') => match extension.as_deref() {
+            _ if is_video(path) => Ok(SinkTarget::Video(text.into())),
             Some(other @ ("avi" | "webm" | "gif" | "m4v" | "ts")) => Err(format!(
                 "videos are written as .mp4, .mov or .mkv, not .{other} (png:{text} makes a folder \
                  of that name)"
@@ -346,6 +354,10 @@ mod tests {
         assert_eq!(output("a/out.mp4"), Ok(SinkTarget::Video("a/out.mp4".into())));
         assert_eq!(output("video:out.mkv"), Ok(SinkTarget::Video("out.mkv".into())));
         assert!(output("out.avi").unwrap_err().contains(".mp4, .mov or .mkv"));
+        assert_eq!(output("OUT.MP4"), Ok(SinkTarget::Video("OUT.MP4".into())));
+        assert!(output("OUT.AVI").unwrap_err().contains("not .avi"));
+        assert!(output("-").unwrap_err().contains("raw:-"));
+        assert!(output("a/.mp4").unwrap_err().contains("no name before"));
         assert!(output("video:out").is_err());
         assert_eq!(output("png:out.mp4").map(|target| target.to_string()).unwrap(), "png:out.mp4");
     }

@@ -90,8 +90,9 @@ fn open(args: &RenderArgs, prepared: &Prepared, encoders: usize, quiet: bool) ->
             bail!("--resume and --restart are for videos; {} is none", args.output)
         }
         target => {
-            if let (Some(sound), Some(_), false) = (&args.audio.audio, &args.features, quiet) {
-                note!("audio       {}: not used, since {target} is no video", sound.display());
+            if let (Some(sound), false) = (&args.audio.audio, quiet) {
+                let not_used = args.features.as_ref().map_or("not heard", |_| "not used");
+                note!("audio       {}: {not_used}, since {target} is no video", sound.display());
             }
             let options = SinkOptions {
                 encoders,

@@ -68,7 +68,8 @@ fn prepare_watched(request: Request<'_>, watch: &Watch<'_>) -> Result<Prepared> 
     let Request { root, frame, features, count, quiet, .. } = request;
     let say = |line: String| (watch.say)(&line);
     if !root.is_dir() {
-        bail!("{}: no such folder; expected an avatar package", root.display());
+        let what = if root.exists() { "not a folder" } else { "no such folder" };
+        bail!("{}: {what}; expected an avatar package", root.display());
     }
     let mut speech = Speech::open(request.audio, features, root, request.backend, &say)?;
     let model = match &request.backend.model {

@@ -28,7 +28,8 @@ pub(crate) fn open(root: &Path, options: &Options) -> Result<Opened, Error> {
 
 fn open_watched(root: &Path, options: &Options, watch: &Watch<'_>) -> Result<Opened, Error> {
     if !root.is_dir() {
-        let message = format!("{}: no such folder; expected an avatar package", root.display());
+        let what = if root.exists() { "not a folder" } else { "no such folder" };
+        let message = format!("{}: {what}; expected an avatar package", root.display());
         return Err(Error::text(Code::Package, message));
     }
     let model = match &options.model {

@@ -207,6 +207,60 @@ fn ctrl_c_keeps_what_is_whole_and_says_how_to_go_on() {
 }
 
 #[test]
+fn a_part_that_was_damaged_is_made_again() {
+    if !has_ffmpeg() {
+        return;
+    }
+    let work = Workplace::new();
+    work.write("rows.npy", features(300));
+    let settings = ["--features", "rows.npy", "--segment", "2", "--json-progress"];
+    let base = [&["render", "pkg", "--batch", "4"], &settings[..], &SLOW].concat();
+    work.run(&[&base[..], &["-o", "whole.mp4"]].concat()).assert_ok();
+    let resume = [&base[..], &["-o", "out.mp4", "--resume"]].concat();
+    killed_at(&work, &resume, 200);
+    let part = work.path("out.mp4.segments/00001.mp4");
+    let bytes = fs::read(&part).unwrap();
+    let middle = bytes.len() / 2;
+    for damaged in [[&bytes[..middle], b"x", &bytes[middle + 1..]].concat(), bytes[..middle].into()]
+    {
+        fs::write(&part, damaged).unwrap();
+        // Without progress for programs, to hear about it; killed again before it is done.
+        let people: Vec<&str> =
+            resume.iter().copied().filter(|word| *word != "--json-progress").collect();
+        let mut child = work.start(&people);
+        wait_for("the part", || fs::read(&part).is_ok_and(|now| now == bytes));
+        child.kill().unwrap();
+        let answer = Answer::of(&people, child.wait_with_output().unwrap());
+        let warning = "out.mp4.segments/00001.mp4 was damaged and is made again";
+        assert!(answer.stderr.contains(warning), "{}", answer.stderr);
+        assert!(answer.stderr.contains("resuming    with frame 52 of 300"), "{}", answer.stderr);
+    }
+    work.run(&resume).assert_ok();
+    let [out, whole] = ["out.mp4", "whole.mp4"].map(|name| fs::read(work.path(name)).unwrap());
+    assert!(out == whole, "other bytes");
+}
+
+#[test]
+fn pictures_and_sound_begin_together_in_every_container() {
+    if !has_ffmpeg() {
+        return;
+    }
+    let work = Workplace::new();
+    for name in ["out.mp4", "out.mov", "out.mkv", "OUT.MKV"] {
+        render(&work, name, &["--features", "pkg/aud_ave.npy", "--audio", "pkg/speech.wav"])
+            .assert_ok();
+        let output = Command::new("ffprobe")
+            .args(["-v", "error", "-of", "csv=p=0", "-show_entries", "packet=pts_time"])
+            .args(["-select_streams", "v", "-read_intervals", "%+#1"])
+            .arg(work.path(name))
+            .output()
+            .unwrap();
+        let first = String::from_utf8(output.stdout).unwrap();
+        assert_eq!(first.trim().trim_end_matches(',').parse::<f64>(), Ok(0.0), "{name}");
+    }
+}
+
+#[test]
 fn what_was_killed_before_a_part_was_whole_is_in_nobody_s_way() {
     if !has_ffmpeg() {
         return;

@@ -203,7 +203,7 @@ typedef struct engine_options {
     const char *onnxruntime_library;
     /* ENGINE_PROVIDER_..., where ONNX Runtime computes [default]. */
     int32_t provider;
-    /* The GPU, counted from 0 [0]. */
+    /* The GPU, 0 to 63 [0]. */
     int32_t device;
     /* CPU threads that run the network, at most 1024; 0 is one a core, and 1 on a GPU [0]. */
     uint32_t threads;
@@ -420,8 +420,8 @@ ENGINE_NODISCARD engine_status engine_pipeline_push_all(engine_pipeline *pipelin
                                                         size_t columns) ENGINE_NOEXCEPT;
 
 /* Says that no row follows: the last frames are made, then the run ends. May be repeated.
- * Threads: any; waits for a push that is under way, and inside a callback is ENGINE_INVALID_STATE
- * instead. */
+ * Threads: any; waits for a push that is under way. Inside a callback it is ENGINE_INVALID_STATE
+ * instead while there is one. */
 ENGINE_NODISCARD engine_status engine_pipeline_close_input(engine_pipeline *pipeline)
     ENGINE_NOEXCEPT;
 

@@ -95,7 +95,7 @@ struct Options {
     // program.
     std::string onnxruntime_library;
     Provider provider = Provider::standard;
-    // The GPU, counted from 0.
+    // The GPU, 0 to 63.
     std::int32_t device = 0;
     // CPU threads that run the network, at most 1024; 0 is one a core, and 1 on a GPU.
     std::uint32_t threads = 0;

@@ -146,7 +146,7 @@ class Pipeline {
     }
 
     // Says that no row follows: the last frames are made, then the run ends. May be repeated. Waits
-    // for a push that is under way, and inside a callback is refused instead.
+    // for a push that is under way; inside a callback it is refused instead while there is one.
     [[nodiscard]] Result<void> close_input() {
         return detail::result(engine_pipeline_close_input(handle_));
     }

@@ -2,6 +2,10 @@
 // want of memory.
 #pragma once
 
+#if (defined(_MSVC_LANG) ? _MSVC_LANG : __cplusplus) < 201703L
+#error "engine/engine.hpp needs C++17: -std=c++17"
+#endif
+
 #include <cstdint>
 #include <string>
 #include <utility>

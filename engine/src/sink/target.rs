@@ -128,8 +128,12 @@ impl SinkTarget {
 
 /// Whether a file is named like a video that can be written.
 pub fn is_video(path: &Path) -> bool {
-    let extension = path.extension().and_then(|extension| extension.to_str());
-    matches!(extension, Some("mkv" | "mov" | "mp4"))
+    matches!(lower_extension(path).as_deref(), Some("mkv" | "mov" | "mp4"))
+}
+
+/// What a file's name ends in, whatever its case.
+pub(super) fn lower_extension(path: &Path) -> Option<String> {
+    Some(path.extension()?.to_str()?.to_ascii_lowercase())
 }
 
 fn start<S: Saver>(savers: Vec<S>, options: SinkOptions) -> Result<Box<dyn Sink>, SinkError> {

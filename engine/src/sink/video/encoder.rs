@@ -5,6 +5,7 @@ use std::path::Path;
 use std::process::{ChildStdin, Stdio};
 
 use super::ffmpeg::{Run, as_file};
+use super::segments::Segments;
 use super::{VideoError, VideoOptions};
 use crate::file::WholeFile;
 use crate::frame::Size;
@@ -68,6 +69,7 @@ impl Encoder {
         run.wait(&format!("encoding up to frame {last}"))?;
         // What ffmpeg wrote is on the disk before the segment counts as whole.
         file.fill(&[])?;
+        Segments::note_hash(file.path(), file.partial_path())?;
         Ok(file.commit()?)
     }
 }

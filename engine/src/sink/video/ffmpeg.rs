@@ -57,11 +57,13 @@ impl Ffmpeg {
 
     /// Finds out whether `sound` has sound, before anything that takes long.
     pub(super) fn check_sound(&self, sound: &Path) -> Result<(), VideoError> {
-        regular::open(sound).map_err(|source| VideoError::Io {
-            attempt: "read",
-            path: sound.to_owned(),
-            source,
-        })?;
+        let unreadable =
+            |source| VideoError::Io { attempt: "read", path: sound.to_owned(), source };
+        let file = regular::open(sound).map_err(unreadable)?;
+        if file.metadata().map_err(unreadable)?.len() == 0 {
+            let empty = "the file is empty; expected a sound file";
+            return Err(unreadable(std::io::Error::other(empty)));
+        }
         let input = as_file(sound);
         let arguments = [OsStr::new("-i"), &input];
         let first = ["-map", "0:a:0", "-frames:a", "1", "-f", "null", "-"].map(OsStr::new);

@@ -83,7 +83,7 @@ impl VideoJob {
             (None, _) | (Some(_), Start::Restart) => job.segments.begin(&manifest)?,
             (Some(before), Start::New) => {
                 let cuts = Cuts::new(before.frames, before.segment);
-                let done = cuts.frames_in(job.segments.keep_whole()?.min(cuts.count()));
+                let done = cuts.frames_in(job.segments.count()?.min(cuts.count()));
                 if done > 0 {
                     let folder = job.segments.folder().to_owned();
                     return Err(VideoError::Unfinished { folder, done, frames: before.frames });
@@ -97,7 +97,11 @@ impl VideoJob {
                     let folder = job.segments.folder().to_owned();
                     return Err(VideoError::Changed { folder, changes });
                 }
-                job.first = cuts.frames_in(job.segments.keep_whole()?.min(cuts.count()));
+                let say = &job.options.say;
+                let damaged = |path: &Path| {
+                    say(&format!("warning: {} was damaged and is made again", path.display()));
+                };
+                job.first = cuts.frames_in(job.segments.keep_whole(damaged)?.min(cuts.count()));
             }
         }
         job.begun = true;
@@ -112,7 +116,7 @@ impl VideoJob {
     /// Removes the folder of segments where none of them is whole, so that there is nothing to
     /// continue with.
     fn tidy(&self) -> Result<(), VideoError> {
-        match self.segments.keep_whole()? {
+        match self.segments.count()? {
             0 => self.segments.remove_all(),
             _ => Ok(()),
         }

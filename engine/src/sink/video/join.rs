@@ -30,7 +30,8 @@ pub(super) fn join(
         let filter = format!("apad,atrim=end={end}");
         let more = ["-map", "0:v:0", "-map", "1:a:0", "-af", &filter];
         arguments.extend(more.map(Into::into));
-        arguments.extend(["-c:a", "aac", "-b:a", "192k", "-flags:a", "+bitexact"].map(Into::into));
+        arguments.extend(sound_codec(output).iter().map(Into::into));
+        arguments.extend(["-flags:a", "+bitexact"].map(Into::into));
     }
     arguments
         .extend(["-c:v", "copy", "-fflags", "+bitexact", "-map_metadata", "-1"].map(Into::into));
@@ -72,10 +73,18 @@ fn seconds(microseconds: u64) -> String {
 
 /// The format, with what makes a file play while it is still being loaded.
 fn container(output: &Path) -> &'static [&'static str] {
-    match output.extension().and_then(|extension| extension.to_str()) {
+    match crate::sink::target::lower_extension(output).as_deref() {
         Some("mkv") => &["matroska"],
         Some("mov") => &["mov", "-movflags", "+faststart"],
         _ => &["mp4", "-movflags", "+faststart"],
+    }
+}
+
+/// AAC begins before its time. Matroska has no way to say so, and shows the first frame late instead.
+fn sound_codec(output: &Path) -> &'static [&'static str] {
+    match container(output) {
+        ["matroska", ..] => &["-c:a", "flac", "-sample_fmt", "s16"],
+        _ => &["-c:a", "aac", "-b:a", "192k"],
     }
 }
 

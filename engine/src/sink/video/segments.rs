@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use super::VideoError;
 use super::manifest::Manifest;
+use crate::file::{FileHash, WholeFile, regular};
 
 /// `out.mp4.segments` beside `out.mp4`.
 #[derive(Debug)]
@@ -18,6 +19,8 @@ pub(super) struct Segments {
 #[derive(PartialEq, Eq)]
 enum Kind {
     Segment(u64),
+    /// What a segment hashes to.
+    Hash(u64),
     /// Left by a process that was killed, or a list for joining.
     Leftover,
     Manifest,
@@ -76,15 +79,48 @@ impl Segments {
         manifest.save(&self.folder)
     }
 
-    /// Segments that are whole, counted up to the first that is missing. Removes what comes after
-    /// it and what was left half-written.
-    pub(super) fn keep_whole(&self) -> Result<u64, VideoError> {
+    /// Notes what the segment at `path` hashes to, which is in the file `contents` before it gets its
+    /// name: so a segment that was damaged later is known as such.
+    pub(super) fn note_hash(path: &Path, contents: &Path) -> Result<(), VideoError> {
+        let hash = FileHash::of_file(contents).map_err(|source| VideoError::Io {
+            attempt: "read",
+            path: contents.to_owned(),
+            source,
+        })?;
+        Ok(WholeFile::replace(&path.with_extension(HASH), hash.sha256.as_bytes())?)
+    }
+
+    /// Whether segment `number` is what it was when it was written.
+    fn is_as_written(&self, number: u64) -> bool {
+        let path = self.path(number);
+        let noted = regular::read(&path.with_extension(HASH));
+        match (noted, FileHash::of_file(&path)) {
+            (Ok(noted), Ok(hash)) => noted == hash.sha256.as_bytes(),
+            _ => false,
+        }
+    }
+
+    /// Segments that are there, counted up to the first that is missing.
+    pub(super) fn count(&self) -> Result<u64, VideoError> {
         let files = self.files()?;
         let has = |number| files.iter().any(|(kind, _)| *kind == Kind::Segment(number));
-        let whole = (0..).take_while(|&number| has(number)).count() as u64;
-        for (kind, path) in files {
+        Ok((0..).take_while(|&number| has(number)).count() as u64)
+    }
+
+    /// Segments that are whole and as they were written, counted up to the first that is not. Removes
+    /// what comes after them and what was left half-written. `damaged` hears of a segment that is
+    /// there and not used.
+    pub(super) fn keep_whole(&self, damaged: impl FnOnce(&Path)) -> Result<u64, VideoError> {
+        let there = self.count()?;
+        let whole = (0..there).take_while(|&number| self.is_as_written(number)).count() as u64;
+        if whole < there {
+            damaged(&self.path(whole));
+        }
+        for (kind, path) in self.files()? {
             match kind {
-                Kind::Segment(number) if number >= whole => self.remove(&path)?,
+                Kind::Segment(number) | Kind::Hash(number) if number >= whole => {
+                    self.remove(&path)?;
+                }
                 Kind::Leftover => self.remove(&path)?,
                 _ => {}
             }
@@ -136,6 +172,9 @@ impl Segments {
     }
 }
 
+/// The ending of files that have a segment's hash.
+const HASH: &str = "sha256";
+
 fn kind(name: &str) -> Kind {
     if name == Manifest::NAME {
         return Kind::Manifest;
@@ -143,9 +182,10 @@ fn kind(name: &str) -> Kind {
     if name.starts_with('.') && name.ends_with(".part") {
         return Kind::Leftover;
     }
-    let number = name.strip_suffix(".mp4").and_then(|number| number.parse().ok());
-    match number {
-        Some(number) if Segments::name(number) == name => Kind::Segment(number),
+    let number = |ending| name.strip_suffix(ending)?.strip_suffix('.')?.parse().ok();
+    match (number("mp4"), number(HASH)) {
+        (Some(number), _) if Segments::name(number) == name => Kind::Segment(number),
+        (_, Some(number)) if format!("{number:05}.{HASH}") == name => Kind::Hash(number),
         _ => Kind::Foreign,
     }
 }
@@ -159,7 +199,13 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let segments = Segments::beside(&folder.path().join("out.mp4"));
         segments.begin(&Manifest::new(10, 5, Identity::default())).unwrap();
-        files.iter().for_each(|file| fs::write(segments.folder().join(file), "").unwrap());
+        for file in files {
+            let path = segments.folder().join(file);
+            fs::write(&path, "").unwrap();
+            if matches!(kind(file), Kind::Segment(_)) {
+                Segments::note_hash(&path, &path).unwrap();
+            }
+        }
         (folder, segments)
     }
 
@@ -175,11 +221,28 @@ mod tests {
     fn only_what_comes_before_the_first_gap_is_kept() {
         let files = ["00000.mp4", "00001.mp4", ".00002.mp4.x.part", "00003.mp4", "100000.mp4"];
         let (_folder, segments) = folder(&files);
-        assert_eq!(segments.keep_whole().unwrap(), 2);
-        assert_eq!(names(&segments), ["00000.mp4", "00001.mp4", "manifest.json"]);
+        assert_eq!(segments.count().unwrap(), 2);
+        assert_eq!(segments.keep_whole(|path| panic!("{}", path.display())).unwrap(), 2);
+        let kept = ["00000.mp4", "00000.sha256", "00001.mp4", "00001.sha256", "manifest.json"];
+        assert_eq!(names(&segments), kept);
         assert!(segments.manifest().unwrap().is_some());
         segments.remove_all().unwrap();
         assert!(!segments.folder().exists() && segments.manifest().unwrap().is_none());
+    }
+
+    #[test]
+    fn what_was_damaged_later_is_not_kept() {
+        for damage in ["another content", "no hash"] {
+            let (_folder, segments) = folder(&["00000.mp4", "00001.mp4", "00002.mp4"]);
+            match damage {
+                "no hash" => fs::remove_file(segments.folder().join("00001.sha256")).unwrap(),
+                _ => fs::write(segments.path(1), "other bytes").unwrap(),
+            }
+            let mut told = None;
+            let whole = segments.keep_whole(|path| told = Some(path.to_owned())).unwrap();
+            assert_eq!((whole, told), (1, Some(segments.path(1))), "{damage}");
+            assert_eq!(names(&segments), ["00000.mp4", "00000.sha256", "manifest.json"]);
+        }
     }
 
     #[test]
