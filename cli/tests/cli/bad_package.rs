@@ -25,7 +25,7 @@ fn no_package() {
         ]);
     }
     work.write("file", "");
-    render("file", &SIMULATED).assert_refused(&["file: no such folder"]);
+    render("file", &SIMULATED).assert_refused(&["file: not a folder"]);
     assert_eq!(work.names("."), ["file", "pkg"]);
 }
 

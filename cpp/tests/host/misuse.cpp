@@ -29,12 +29,14 @@ engine::Error opening(const std::string& folder, const engine::Options& options 
 }  // namespace
 
 TEST(paths_that_lead_nowhere) {
-    for (const std::string& folder : {std::string("/nowhere/at/all"), std::string(),
-                                      package() + "/package_info.json"}) {
+    for (const std::string& folder : {std::string("/nowhere/at/all"), std::string()}) {
         const engine::Error error = opening(folder);
         CHECK_CODE(error, package);
         CHECK(says(error.message(), folder + ": no such folder"));
     }
+    const std::string file = package() + "/package_info.json";
+    CHECK_CODE(opening(file), package);
+    CHECK(says(opening(file).message(), file + ": not a folder"));
     CHECK_CODE(opening(package() + "/cache"), package);
 
     engine::Options options = simulated();
