@@ -2,6 +2,7 @@
 
 mod audio;
 mod backend;
+mod compare;
 mod convert;
 mod video;
 
@@ -15,6 +16,7 @@ use engine::sink::{ImageFormat, SinkError, SinkTarget, is_video};
 
 pub(crate) use self::audio::AudioArgs;
 pub(crate) use self::backend::{BackendArgs, BackendChoice};
+pub(crate) use self::compare::CompareArgs;
 pub(crate) use self::convert::ConvertArgs;
 pub(crate) use self::video::VideoArgs;
 
@@ -37,6 +39,9 @@ pub(crate) enum Command {
     /// Convert an ONNX network to an engine of TensorRT.
     #[command(after_help = convert::EXAMPLES, allow_negative_numbers = true)]
     ConvertEngine(ConvertArgs),
+    /// Say how far a network's frames are from those of another, or from its own in full precision.
+    #[command(after_help = compare::EXAMPLES, allow_negative_numbers = true)]
+    Compare(CompareArgs),
     /// Write a complete sample package with drawn frames and a network of the real architecture.
     Sample(SampleArgs),
     /// Say what a package or a model is, and what is wrong with it.

@@ -5,6 +5,7 @@ mod audio;
 mod backend;
 mod bench;
 mod build_progress;
+mod compare;
 #[cfg(feature = "tensorrt")]
 mod convert;
 #[cfg(not(feature = "tensorrt"))]
@@ -29,6 +30,7 @@ use clap::Parser;
 use engine::audio::AudioError;
 use engine::sample::SampleError;
 use engine::select::SelectError;
+use engine::verify::VerifyError;
 
 use args::{Cli, Command};
 use output::note;
@@ -50,6 +52,7 @@ fn main() -> ExitCode {
         Command::Bench(args) => bench::run(args),
         Command::Render(args) => render::run(args),
         Command::ConvertEngine(args) => convert::run(args),
+        Command::Compare(args) => compare::run(args),
         Command::Sample(args) => sample::run(args),
         Command::Inspect(args) => inspect::run(args),
         Command::Doctor(args) => doctor::run(args),
@@ -74,6 +77,7 @@ fn was_stopped(error: &anyhow::Error) -> bool {
     error.downcast_ref().is_some_and(SelectError::is_cancelled)
         || matches!(error.downcast_ref(), Some(AudioError::Stopped))
         || matches!(error.downcast_ref(), Some(SampleError::Stopped))
+        || matches!(error.downcast_ref(), Some(VerifyError::Cancelled))
 }
 
 /// One line for the error, one for each cause that adds something.

@@ -19,6 +19,7 @@ pub mod frame;
 pub mod metrics;
 pub mod onnx;
 pub mod pipeline;
+pub mod quality;
 #[cfg(feature = "sample")]
 pub mod sample;
 pub mod select;

@@ -2,14 +2,14 @@
 //!
 //! The backends work one after the other, and only predicted bytes are kept, so that two sessions
 //! need not be in memory at one time: [`predict`] with the one, [`predict`] with the other,
-//! [`difference`].
+//! [`difference`]. What becomes of a prediction in a frame is compared by [`quality`](crate::quality).
 
 use crate::backend::{Backend, BackendError, BatchLimit};
 use crate::batch::{Assembler, HostBatch, Predicted};
-use crate::composite::to_byte;
-use crate::dataset::{DatasetError, FrameStore};
+use crate::composite::{CompositeError, to_byte};
+use crate::dataset::{DatasetError, FrameStore, Sample};
 use crate::frame::ModelGeometry;
-use crate::metrics::{Quality, QualityMeter};
+use crate::quality::{Quality, QualityMeter};
 
 /// Why backends could not be compared.
 #[derive(Debug, thiserror::Error)]
@@ -21,6 +21,9 @@ pub enum VerifyError {
     /// Running a network.
     #[error(transparent)]
     Backend(#[from] BackendError),
+    /// Compositing.
+    #[error(transparent)]
+    Composite(#[from] CompositeError),
     /// The predictions are of different sizes.
     #[error(
         "the networks differ in size: {reference} x {reference} and {candidate} x {candidate} \
@@ -91,13 +94,36 @@ pub fn predict(
     batch: usize,
     cancelled: &dyn Fn() -> bool,
 ) -> Result<PredictedFrames, VerifyError> {
+    let mut predicted = Vec::with_capacity(frames.len());
+    visit(backend, store, assembler, frames, batch, cancelled, &mut |sample, floats| {
+        predicted.push((sample.index, floats.iter().map(|&value| to_byte(value)).collect()));
+        Ok(())
+    })?;
+    Ok(PredictedFrames { geometry: backend.geometry(), frames: predicted })
+}
+
+/// Takes a sample and the 3 x S x S floats (B, G, R planes) that were predicted for it.
+pub type Visitor<'a> = dyn FnMut(&Sample, &[f32]) -> Result<(), VerifyError> + 'a;
+
+/// The same for whoever wants the predictions themselves, which `each` takes in order.
+///
+/// # Errors
+/// As [`predict`], and what `each` fails with.
+pub fn visit(
+    backend: &mut dyn Backend,
+    store: &FrameStore,
+    assembler: &Assembler,
+    frames: &[u64],
+    batch: usize,
+    cancelled: &dyn Fn() -> bool,
+    each: &mut Visitor<'_>,
+) -> Result<(), VerifyError> {
     let ascending = frames.windows(2).all(|pair| pair[0] < pair[1]);
     let last = frames.last().filter(|_| ascending).ok_or(VerifyError::Frames)?;
     let capacity = match backend.batch_limit() {
         BatchLimit::Fixed(n) => n,
         _ => batch.max(1),
     };
-    let mut predicted = Vec::with_capacity(frames.len());
     let mut wanted = frames.iter().peekable();
     let mut empty = Some(backend.allocate(capacity)?);
     // The batch holds samples while the next one is waited for.
@@ -115,30 +141,31 @@ pub fn predict(
         };
         assembler.push(&mut batch, sample);
         empty = Some(match batch.len() == capacity || wanted.peek().is_none() {
-            true => run(backend, batch, &mut predicted)?,
+            true => run(backend, batch, each)?,
             false => batch,
         });
     }
-    Ok(PredictedFrames { geometry: backend.geometry(), frames: predicted })
+    Ok(())
 }
 
-/// Runs one batch and appends what it predicts. Returns it empty.
+/// Runs one batch and hands over what it predicts. Returns it empty.
 fn run(
     backend: &mut dyn Backend,
     batch: HostBatch,
-    predicted: &mut Vec<(u64, Vec<u8>)>,
-) -> Result<HostBatch, BackendError> {
+    each: &mut Visitor<'_>,
+) -> Result<HostBatch, VerifyError> {
     let in_flight = backend.enqueue(batch)?;
     let mut completed = backend.wait(in_flight)?;
     let (samples, predictions) = completed.split();
     for (slot, sample) in samples.iter().enumerate() {
         let Predicted::Planes(floats) = predictions.get(slot, sample.index) else {
-            return Err(BackendError::Misused {
+            let misused = BackendError::Misused {
                 attempt: "predictions were to be compared",
                 state: "they are composited on the GPU",
-            });
+            };
+            return Err(misused.into());
         };
-        predicted.push((sample.index, floats.iter().map(|&value| to_byte(value)).collect()));
+        each(sample, floats)?;
     }
     let mut batch = completed.into_batch();
     batch.clear();

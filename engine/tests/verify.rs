@@ -11,10 +11,10 @@ use engine::backend::{
 use engine::batch::Assembler;
 use engine::dataset::{FrameStore, Inputs, Package, StoreMode, StoreOptions};
 use engine::frame::{ModelGeometry, Size};
-use engine::metrics::QUALITY_FLOOR_DB;
 use engine::onnx::Model;
 use engine::onnx::batch::make_batch_symbolic;
 use engine::onnx::precision::{Edges, to_half};
+use engine::quality::QUALITY_FLOOR_DB;
 use engine::sample::{Batch, Form, NetworkKind, SampleOptions, unet, write_package};
 use engine::sink::ImageFormat;
 use engine::verify::{VerifyError, compare, difference, evenly_spaced, predict};

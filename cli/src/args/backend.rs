@@ -98,6 +98,17 @@ pub(crate) enum BackendChoice {
     Simulated,
 }
 
+impl From<BackendChoice> for select::BackendChoice {
+    fn from(choice: BackendChoice) -> Self {
+        match choice {
+            BackendChoice::Auto => Self::Auto,
+            BackendChoice::Tensorrt => Self::TensorRt,
+            BackendChoice::Onnxruntime => Self::OnnxRuntime,
+            BackendChoice::Simulated => Self::Simulated,
+        }
+    }
+}
+
 /// Where ONNX Runtime computes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum ProviderChoice {
@@ -112,12 +123,7 @@ impl BackendArgs {
     pub(crate) fn options(&self, largest_batch: usize) -> BackendOptions {
         let TensorRtArgs { tensorrt_lib, flavour, precision, .. } = &self.tensorrt;
         BackendOptions {
-            backend: match self.backend {
-                BackendChoice::Auto => select::BackendChoice::Auto,
-                BackendChoice::Tensorrt => select::BackendChoice::TensorRt,
-                BackendChoice::Onnxruntime => select::BackendChoice::OnnxRuntime,
-                BackendChoice::Simulated => select::BackendChoice::Simulated,
-            },
+            backend: self.backend.into(),
             simulated_ms: self.simulated_ms,
             onnxruntime_library: self.ort_lib.clone(),
             provider: self.provider.map(|provider| match provider {

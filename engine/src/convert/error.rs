@@ -11,9 +11,9 @@ use crate::batch::BatchRange;
 use crate::cuda::CudaError;
 use crate::dataset::DatasetError;
 use crate::file::{FileError, LockError};
-use crate::metrics::QUALITY_FLOOR_DB;
 use crate::onnx::batch::BatchError;
 use crate::onnx::precision::PrecisionError;
+use crate::quality::QUALITY_FLOOR_DB;
 use crate::verify::VerifyError;
 
 /// A network could not be converted to an engine, or the engine is not to be used.

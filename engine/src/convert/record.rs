@@ -12,7 +12,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use super::{ConvertError, EngineOptions, GraphChanges};
 use crate::cuda::DeviceInfo;
 use crate::file::{FileHash, WholeFile, regular};
-use crate::metrics::Quality;
+use crate::quality::Quality;
 
 /// What an engine is made of: `model.engine.json` beside `model.engine`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

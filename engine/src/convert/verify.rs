@@ -8,8 +8,8 @@ use crate::backend::{Backend, OnnxRuntime, OnnxRuntimeOptions};
 use crate::batch::Assembler;
 use crate::dataset::{FrameStore, Inputs, Package, StoreMode, StoreOptions};
 use crate::file::{FileHash, WholeFile};
-use crate::metrics::QUALITY_FLOOR_DB;
 use crate::onnx::Model;
+use crate::quality::QUALITY_FLOOR_DB;
 use crate::verify::{PredictedFrames, difference, evenly_spaced, predict};
 
 /// Frames that a graph is compared over, from the whole package.

@@ -1,9 +1,7 @@
 //! Timestamps -> durations -> summaries.
 
 mod attribution;
-mod quality;
 mod summary;
 
 pub use attribution::{Attribution, RunSpans};
-pub use quality::{QUALITY_FLOOR_DB, Quality, QualityMeter};
 pub use summary::Summary;

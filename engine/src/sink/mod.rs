@@ -17,6 +17,7 @@ mod target;
 pub mod video;
 
 pub use contact_sheet::ContactSheetSink;
+pub(crate) use encode::encode_png;
 pub use error::SinkError;
 pub use frame_sink::{SaveObserver, Sink};
 pub(crate) use null::NullSink;

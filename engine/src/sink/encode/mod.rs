@@ -13,7 +13,8 @@ mod png_image;
 pub(super) use jpeg_rust::JpegEncoder;
 #[cfg(feature = "opencv")]
 pub(super) use jpeg_turbo::JpegEncoder;
-pub(super) use png_image::{bgr_to_rgb, encode_png};
+pub(super) use png_image::bgr_to_rgb;
+pub(crate) use png_image::encode_png;
 
 /// Longest side of a JPG image in pixels.
 pub(super) const JPEG_MAX_SIDE: usize = 65_535;
@@ -21,4 +22,4 @@ pub(super) const JPEG_MAX_SIDE: usize = 65_535;
 pub(super) const PNG_MAX_SIDE: usize = i32::MAX as usize;
 
 /// What an encoder says when it refuses.
-pub(super) type EncoderError = Box<dyn std::error::Error + Send + Sync>;
+pub(crate) type EncoderError = Box<dyn std::error::Error + Send + Sync>;

@@ -1,4 +1,4 @@
-//! How far apart two sets of images are.
+//! Differences of bytes, image by image.
 
 use std::fmt;
 
@@ -11,7 +11,18 @@ use serde::{Deserialize, Serialize};
 /// a network below the floor was damaged, not rounded.
 pub const QUALITY_FLOOR_DB: f64 = 45.0;
 
-/// Difference between images that should be the same.
+/// Difference between two images that should be the same.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Difference {
+    /// Peak signal-to-noise ratio in dB, `10 log10(255^2 / MSE)`; infinite where the two are equal.
+    pub psnr_db: f64,
+    /// Largest difference of two bytes.
+    pub largest: u8,
+    /// Bytes that differ.
+    pub bytes: u64,
+}
+
+/// Difference between sets of images that should be the same.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Quality {
     /// Images compared.
@@ -66,19 +77,19 @@ pub struct QualityMeter {
 }
 
 impl QualityMeter {
-    /// Adds image number `frame`.
+    /// Adds image number `frame`, and says how far it is from the reference.
     ///
     /// # Panics
     /// When the two images are not of one size, or have no bytes.
-    pub fn push(&mut self, frame: u64, reference: &[u8], candidate: &[u8]) {
+    pub fn push(&mut self, frame: u64, reference: &[u8], candidate: &[u8]) -> Difference {
         assert_eq!(reference.len(), candidate.len(), "compared images have one size");
         assert!(!reference.is_empty(), "compared images have pixels");
-        let mut squares = 0;
+        let (mut squares, mut largest, mut bytes) = (0, 0, 0);
         for (a, b) in reference.iter().zip(candidate) {
             let difference = a.abs_diff(*b);
             squares += u64::from(difference) * u64::from(difference);
-            self.largest = self.largest.max(difference);
-            self.differing += u64::from(difference != 0);
+            largest = largest.max(difference);
+            bytes += u64::from(difference != 0);
         }
         let mean = squares as f64 / reference.len() as f64;
         if self.worst.is_none_or(|(_, worst)| mean > worst) {
@@ -87,6 +98,9 @@ impl QualityMeter {
         self.frames += 1;
         self.bytes += reference.len() as u64;
         self.squares += squares;
+        self.largest = self.largest.max(largest);
+        self.differing += bytes;
+        Difference { psnr_db: psnr_db(mean), largest, bytes }
     }
 
     /// The difference over all images; `None` without any.
@@ -109,14 +123,14 @@ fn psnr_db(mean_square: f64) -> f64 {
 }
 
 /// JSON has no infinity.
-mod infinite_as_null {
+pub(super) mod infinite_as_null {
     use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-    pub(super) fn serialize<S: Serializer>(db: &f64, serializer: S) -> Result<S::Ok, S::Error> {
+    pub(crate) fn serialize<S: Serializer>(db: &f64, serializer: S) -> Result<S::Ok, S::Error> {
         db.is_finite().then_some(*db).serialize(serializer)
     }
 
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<f64, D::Error> {
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<f64, D::Error> {
         Ok(Option::<f64>::deserialize(from)?.unwrap_or(f64::INFINITY))
     }
 }
@@ -129,8 +143,11 @@ mod tests {
     fn counts_over_all_bytes_of_all_images() {
         let mut meter = QualityMeter::default();
         assert_eq!(meter.quality(), None);
-        meter.push(4, &[0, 0, 0, 0], &[0, 0, 0, 0]);
-        meter.push(9, &[10, 200, 0, 0], &[13, 196, 0, 0]);
+        let equal = meter.push(4, &[0, 0, 0, 0], &[0, 0, 0, 0]);
+        assert_eq!(equal, Difference { psnr_db: f64::INFINITY, largest: 0, bytes: 0 });
+        let worse = meter.push(9, &[10, 200, 0, 0], &[13, 196, 0, 0]);
+        let psnr_db = 10.0 * (65025.0_f64 / 6.25).log10();
+        assert_eq!(worse, Difference { psnr_db, largest: 4, bytes: 2 });
         let quality = meter.quality().unwrap();
         // 9 + 16 over 8 bytes; over 4 in the worst image.
         assert_eq!(quality.psnr_db, 10.0 * (65025.0_f64 / 3.125).log10());
