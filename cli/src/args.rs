@@ -238,6 +238,9 @@ pub(crate) struct DoctorArgs {
     /// The ONNX Runtime library to look at.
     #[arg(long, value_name = "FILE")]
     pub(crate) ort_lib: Option<PathBuf>,
+    /// The OpenVINO library to look at, or its folder.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) openvino_lib: Option<PathBuf>,
     /// The folder with the TensorRT libraries to look at [default: $TENSORRT_LIB_DIR, else the usual
     /// places].
     #[arg(long, value_name = "DIR")]

@@ -17,6 +17,8 @@ pub struct EngineOptions {
     pub threads: u32,
     pub lanes: u32,
     pub tensorrt_folder: *const c_char,
+    pub openvino_library: *const c_char,
+    pub streams: u32,
     pub cuda_graphs: i32,
     pub precision: i32,
     pub trust_engine: i32,

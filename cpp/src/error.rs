@@ -109,6 +109,10 @@ fn without_flags(mut text: String) -> String {
         ("--backend", "backend"),
         ("--ort-lib", "onnxruntime_library"),
         ("--tensorrt-lib", "tensorrt_folder"),
+        ("--openvino-lib", "openvino_library"),
+        ("--precision", "precision"),
+        ("--streams", "streams"),
+        ("--threads", "threads"),
         ("--trust-engine", "trust_engine"),
     ] {
         for before in [" ", "; "] {

@@ -5,9 +5,11 @@ use std::path::PathBuf;
 
 use engine::composite::{CompositorChoice, Interpolation};
 use engine::dataset::{Inputs, StoreMode};
-use engine::onnx::precision::Precision;
 use engine::pipeline::{MAX_BATCH, MAX_WORKERS, Mode};
-use engine::select::{BackendChoice, BackendOptions, ProviderChoice, TensorRtSettings};
+use engine::select::{
+    BackendChoice, BackendOptions, OpenVinoSettings, PrecisionChoice, ProviderChoice,
+    TensorRtSettings,
+};
 
 use crate::abi::{EngineOptions, VERSION};
 use crate::error::{Code, Error};
@@ -43,6 +45,8 @@ pub(crate) const DEFAULTS: EngineOptions = EngineOptions {
     threads: 0,
     lanes: 2,
     tensorrt_folder: std::ptr::null(),
+    openvino_library: std::ptr::null(),
+    streams: 1,
     cuda_graphs: 1,
     precision: 0,
     trust_engine: 0,
@@ -66,6 +70,7 @@ pub(crate) struct Paths<'a> {
     pub(crate) model: Option<&'a CStr>,
     pub(crate) onnxruntime_library: Option<&'a CStr>,
     pub(crate) tensorrt_folder: Option<&'a CStr>,
+    pub(crate) openvino_library: Option<&'a CStr>,
 }
 
 impl Options {
@@ -84,6 +89,7 @@ impl Options {
                     BackendChoice::TensorRt,
                     BackendChoice::OnnxRuntime,
                     BackendChoice::Simulated,
+                    BackendChoice::OpenVino,
                 ],
             )?,
             simulated_ms: match raw.simulated_ms {
@@ -101,15 +107,23 @@ impl Options {
                 _ => return Err(out_of_range("device", raw.device, "0 to 63")),
             },
             threads: positive(count("threads", raw.threads, 0, 1024)?),
+            precision: choice(
+                "precision",
+                raw.precision,
+                PrecisionChoice::ALL.map(|(_, choice)| choice),
+            )?,
             largest_batch: batch,
             tensorrt: TensorRtSettings {
                 library_folder: paths.tensorrt_folder.map(path).transpose()?,
                 lanes: count("lanes", raw.lanes, 1, 8)?,
                 graphs: choice("cuda_graphs", raw.cuda_graphs, [false, true])?,
-                precision: choice("precision", raw.precision, [Precision::Fp32, Precision::Fp16])?,
                 host_code: choice("trust_engine", raw.trust_engine, [false, true])?,
                 region_budget: (raw.region_budget > 0).then_some(raw.region_budget),
                 ..TensorRtSettings::default()
+            },
+            openvino: OpenVinoSettings {
+                library: paths.openvino_library.map(path).transpose()?,
+                streams: count("streams", raw.streams, 1, 1024)?,
             },
         };
         Ok(Self {
@@ -190,8 +204,12 @@ fn positive(count: usize) -> Option<usize> {
 mod tests {
     use super::*;
 
-    const NO_PATHS: Paths<'_> =
-        Paths { model: None, onnxruntime_library: None, tensorrt_folder: None };
+    const NO_PATHS: Paths<'_> = Paths {
+        model: None,
+        onnxruntime_library: None,
+        tensorrt_folder: None,
+        openvino_library: None,
+    };
 
     #[test]
     fn the_defaults_are_those_of_the_command_line() {
@@ -203,7 +221,9 @@ mod tests {
         assert_eq!((options.backend.simulated_ms, options.backend.threads), (8.18, None));
         let (asked, default) = (&options.backend.tensorrt, TensorRtSettings::default());
         assert_eq!((asked.lanes, asked.graphs), (default.lanes, default.graphs));
-        assert_eq!((asked.precision, asked.cache.clone()), (default.precision, default.cache));
+        assert_eq!(asked.cache, default.cache);
+        assert_eq!(options.backend.precision, PrecisionChoice::Auto);
+        assert_eq!(options.backend.openvino.streams, OpenVinoSettings::default().streams);
         assert_eq!((asked.host_code, asked.verify), (false, true));
         assert_eq!(options.backend.largest_batch, 4);
     }
@@ -223,13 +243,17 @@ mod tests {
         check("BACKEND_TENSORRT", backend, |o| o.backend.backend == BackendChoice::TensorRt);
         check("BACKEND_ONNXRUNTIME", backend, |o| o.backend.backend == BackendChoice::OnnxRuntime);
         check("BACKEND_SIMULATED", backend, |o| o.backend.backend == BackendChoice::Simulated);
+        check("BACKEND_OPENVINO", backend, |o| o.backend.backend == BackendChoice::OpenVino);
         let provider = |raw: &mut EngineOptions, value| raw.provider = value;
         check("PROVIDER_DEFAULT", provider, |o| o.backend.provider.is_none());
         check("PROVIDER_CPU", provider, |o| o.backend.provider == Some(ProviderChoice::Cpu));
         check("PROVIDER_CUDA", provider, |o| o.backend.provider == Some(ProviderChoice::Cuda));
         let precision = |raw: &mut EngineOptions, value| raw.precision = value;
-        check("PRECISION_FP32", precision, |o| o.backend.tensorrt.precision == Precision::Fp32);
-        check("PRECISION_FP16", precision, |o| o.backend.tensorrt.precision == Precision::Fp16);
+        check("PRECISION_AUTO", precision, |o| o.backend.precision == PrecisionChoice::Auto);
+        check("PRECISION_FP32", precision, |o| o.backend.precision == PrecisionChoice::Fp32);
+        check("PRECISION_FP16", precision, |o| o.backend.precision == PrecisionChoice::Fp16);
+        check("PRECISION_BF16", precision, |o| o.backend.precision == PrecisionChoice::Bf16);
+        check("PRECISION_INT8", precision, |o| o.backend.precision == PrecisionChoice::Int8);
         let mode = |raw: &mut EngineOptions, value| raw.mode = value;
         check("MODE_PIPELINED", mode, |o| o.mode == Mode::Pipelined);
         check("MODE_SEQUENTIAL", mode, |o| o.mode == Mode::Sequential);
@@ -264,11 +288,12 @@ mod tests {
         };
         assert_eq!(check(|raw| raw.batch = 0), "options: batch is 0; expected 1 to 256");
         assert_eq!(check(|raw| raw.workers = 257), "options: workers is 257; expected 0 to 256");
-        assert_eq!(check(|raw| raw.backend = 4), "options: backend is 4; expected 0 to 3");
+        assert_eq!(check(|raw| raw.backend = 5), "options: backend is 5; expected 0 to 4");
         assert_eq!(check(|raw| raw.mode = -1), "options: mode is -1; expected 0 to 1");
         assert_eq!(check(|raw| raw.device = -1), "options: device is -1; expected 0 to 63");
+        assert_eq!(check(|raw| raw.streams = 0), "options: streams is 0; expected 1 to 1024");
         assert_eq!(check(|raw| raw.lanes = 9), "options: lanes is 9; expected 1 to 8");
-        assert_eq!(check(|raw| raw.precision = 2), "options: precision is 2; expected 0 to 1");
+        assert_eq!(check(|raw| raw.precision = 5), "options: precision is 5; expected 0 to 4");
         assert_eq!(
             check(|raw| raw.trust_engine = 2),
             "options: trust_engine is 2; expected 0 to 1"

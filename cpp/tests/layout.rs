@@ -41,6 +41,8 @@ fn the_header_describes_what_the_library_has() {
         threads,
         lanes,
         tensorrt_folder,
+        openvino_library,
+        streams,
         cuda_graphs,
         precision,
         trust_engine,

@@ -1,4 +1,4 @@
-//! TensorRT through a small C++ shim.
+//! TensorRT through a small C++ shim, and OpenVINO through its C interface.
 //!
 //! The only crate that sees C++. TensorRT comes in lines that do not fit each other ([`Flavour`]);
 //! the shim is compiled once per flavour whose headers are there, and the libraries are loaded at
@@ -8,7 +8,7 @@
 //! Without the feature `tensorrt`, or without headers, the crate still names the flavours and finds
 //! their libraries, and [`Flavour::headers`] says that no shim is there.
 
-#![expect(unsafe_code, reason = "C++ is called from here, and the environment changed")]
+#![expect(unsafe_code, reason = "C and C++ are called from here, and the environment changed")]
 
 #[cfg(feature = "tensorrt")]
 mod engine;
@@ -22,6 +22,8 @@ mod flavour;
 mod library;
 mod loader;
 mod log;
+#[cfg(feature = "openvino")]
+pub mod openvino;
 mod progress;
 pub mod search;
 #[cfg(feature = "tensorrt")]

@@ -1,9 +1,12 @@
-//! Where NVIDIA's libraries are: TensorRT, and NVRTC.
+//! Where libraries are that are loaded at run time: NVIDIA's TensorRT and NVRTC, and OpenVINO.
+
+mod openvino;
 
 use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+pub use self::openvino::{NoOpenVino, find_openvino};
 use crate::{Flavour, Loader};
 
 /// The libraries of one flavour.

@@ -5,9 +5,10 @@
 mod support;
 
 use std::alloc::{GlobalAlloc, Layout, System};
+use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use engine::backend::Simulated;
+use engine::backend::{Backend, Simulated};
 use engine::dataset::{Speech, StoreMode, feature_feed};
 use engine::pipeline::{CancelToken, Mode};
 use engine::sink::{SinkOptions, SinkTarget};
@@ -57,30 +58,53 @@ fn a_run_allocates_less_than_once_in_a_hundred_frames() {
         for (batch, workers) in [(4, 4), (1, 1), (8, 2)] {
             let setting =
                 Setting { batch, workers, mode, store: StoreMode::Ram, ..Setting::default() };
-            let backend = Box::new(Simulated::new(geometry(), 0.02).unwrap());
-            let mut pipeline = pipeline(&folder, setting, 4000, backend);
-            let frame = pipeline.stages().frame;
-            let mut allocations = |frames: u64| {
-                let sink = SinkTarget::Null.open(SinkOptions::new(frame, frames)).unwrap();
-                let before = CALLS.load(Ordering::Relaxed);
-                pipeline.run(frames, sink, &CancelToken::new()).unwrap();
-                CALLS.load(Ordering::Relaxed) - before
-            };
-            allocations(200);
-            // Starting and ending a run allocates; what is left is the steady state.
-            let (short, long) = (allocations(1000), allocations(4000));
-            let per_frame = long.saturating_sub(short) as f64 / 3000.0;
-            assert!(
-                per_frame <= 0.01,
-                "{per_frame} allocations a frame ({short} in 1000 frames, {long} in 4000), {setting:?}"
-            );
+            steady(&folder, setting, Box::new(Simulated::new(geometry(), 0.02).unwrap()));
+            openvino(&folder, setting);
         }
         fed(&folder, mode);
     }
 }
 
+/// Runs 1000 frames and 4000 with a backend, and compares.
+fn steady(folder: &Path, setting: Setting, backend: Box<dyn Backend>) {
+    let name = backend.name();
+    let mut pipeline = pipeline(folder, setting, 4000, backend);
+    let frame = pipeline.stages().frame;
+    let mut allocations = |frames: u64| {
+        let sink = SinkTarget::Null.open(SinkOptions::new(frame, frames)).unwrap();
+        let before = CALLS.load(Ordering::Relaxed);
+        pipeline.run(frames, sink, &CancelToken::new()).unwrap();
+        CALLS.load(Ordering::Relaxed) - before
+    };
+    allocations(200);
+    // Starting and ending a run allocates; what is left is the steady state.
+    let (short, long) = (allocations(1000), allocations(4000));
+    let per_frame = long.saturating_sub(short) as f64 / 3000.0;
+    assert!(
+        per_frame <= 0.01,
+        "{per_frame} allocations a frame ({short} in 1000 frames, {long} in 4000), {name}, {setting:?}"
+    );
+}
+
+/// The same on OpenVINO, whose own allocations are not counted.
+#[cfg(feature = "openvino")]
+fn openvino(folder: &Path, setting: Setting) {
+    use engine::backend::{OpenVino, OpenVinoOptions, OpenVinoPrecision};
+    let library = match engine_sys::search::find_openvino(None) {
+        Ok(library) => library,
+        Err(error) => return eprintln!("SKIPPED with OpenVINO: {error}"),
+    };
+    let precision = OpenVinoPrecision::Fp32;
+    let options = OpenVinoOptions { library, threads: 2, streams: 1, precision };
+    let model = folder.join("checkpoint/model_best.onnx");
+    steady(folder, setting, Box::new(OpenVino::open(&model, &options).unwrap()));
+}
+
+#[cfg(not(feature = "openvino"))]
+fn openvino(_folder: &Path, _setting: Setting) {}
+
 /// The same for speech that comes in rows.
-fn fed(folder: &std::path::Path, mode: Mode) {
+fn fed(folder: &Path, mode: Mode) {
     let setting = Setting { mode, store: StoreMode::Ram, ..Setting::default() };
     let mut pipeline =
         pipeline(folder, setting, 1, Box::new(Simulated::new(geometry(), 0.02).unwrap()));

@@ -4,8 +4,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use clap::{Args, ValueEnum};
-use engine::onnx::precision::Precision;
-use engine::select::{self, BackendOptions, TensorRtSettings};
+use engine::select::{self, BackendOptions, OpenVinoSettings, PrecisionChoice, TensorRtSettings};
 use engine_sys::Flavour;
 
 use super::bytes;
@@ -31,8 +30,15 @@ pub(crate) struct BackendArgs {
     /// The GPU, counted from 0.
     #[arg(long, value_name = "N", default_value_t = 0, value_parser = clap::value_parser!(u8).range(0..=63))]
     pub(crate) device: u8,
+    /// What the network is computed in. auto: fp32, and a quantized network as it is. TensorRT takes
+    /// fp32 and fp16 (an engine keeps what it was converted to); OpenVINO fp32, bf16 or fp16 where
+    /// the CPU has it, and int8 for a quantized network; ONNX Runtime what the network says.
+    #[arg(long, default_value = "auto", value_name = "auto|fp32|fp16|bf16|int8")]
+    pub(crate) precision: PrecisionChoice,
     #[command(flatten)]
     pub(crate) tensorrt: TensorRtArgs,
+    #[command(flatten)]
+    pub(crate) openvino: OpenVinoArgs,
     /// CPU threads that run the network [default: one a core; with --provider cuda 1].
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub(crate) threads: Option<u16>,
@@ -47,9 +53,6 @@ pub(crate) struct TensorRtArgs {
     /// Which TensorRT runs the engine. auto: the first that takes it.
     #[arg(long, default_value = "auto", value_name = "auto|rtx|11|10")]
     pub(crate) flavour: FlavourChoice,
-    /// What TensorRT computes an ONNX file in; an engine keeps what it was converted to.
-    #[arg(long, default_value = "fp32", value_name = "fp32|fp16")]
-    pub(crate) precision: Precision,
     /// Batches that are on the GPU at one time.
     #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u8).range(1..=8))]
     pub(crate) lanes: u8,
@@ -66,6 +69,18 @@ pub(crate) struct TensorRtArgs {
     /// Run an engine that was not compared with its network, or is too far from it.
     #[arg(long)]
     pub(crate) unverified: bool,
+}
+
+/// How OpenVINO runs.
+#[derive(Args)]
+pub(crate) struct OpenVinoArgs {
+    /// The OpenVINO library (libopenvino_c.so) or its folder [default: $OPENVINO_DYLIB_PATH, else what
+    /// scripts/setup installed].
+    #[arg(long, value_name = "FILE")]
+    pub(crate) openvino_lib: Option<PathBuf>,
+    /// Frames that OpenVINO computes at one time, each with its part of --threads.
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub(crate) streams: u16,
 }
 
 /// `--flavour`: `None` takes the first that is usable.
@@ -94,6 +109,8 @@ pub(crate) enum BackendChoice {
     Tensorrt,
     /// ONNX Runtime, on the CPU unless --provider says otherwise.
     Onnxruntime,
+    /// OpenVINO on the CPU.
+    Openvino,
     /// A stand-in for an accelerator: fixed time per frame, fixed predictions, CPU left free.
     Simulated,
 }
@@ -104,6 +121,7 @@ impl From<BackendChoice> for select::BackendChoice {
             BackendChoice::Auto => Self::Auto,
             BackendChoice::Tensorrt => Self::TensorRt,
             BackendChoice::Onnxruntime => Self::OnnxRuntime,
+            BackendChoice::Openvino => Self::OpenVino,
             BackendChoice::Simulated => Self::Simulated,
         }
     }
@@ -121,7 +139,7 @@ pub(crate) enum ProviderChoice {
 impl BackendArgs {
     /// As the engine takes them, to run batches of up to `largest_batch` frames.
     pub(crate) fn options(&self, largest_batch: usize) -> BackendOptions {
-        let TensorRtArgs { tensorrt_lib, flavour, precision, .. } = &self.tensorrt;
+        let TensorRtArgs { tensorrt_lib, flavour, .. } = &self.tensorrt;
         BackendOptions {
             backend: self.backend.into(),
             simulated_ms: self.simulated_ms,
@@ -132,17 +150,21 @@ impl BackendArgs {
             }),
             device: usize::from(self.device),
             threads: self.threads.map(usize::from),
+            precision: self.precision,
             largest_batch,
             tensorrt: TensorRtSettings {
                 library_folder: tensorrt_lib.clone(),
                 flavour: flavour.0,
                 lanes: usize::from(self.tensorrt.lanes),
                 graphs: !self.tensorrt.no_graphs,
-                precision: *precision,
                 host_code: self.tensorrt.trust_engine,
                 region_budget: self.tensorrt.region_budget,
                 verify: !self.tensorrt.unverified,
                 ..TensorRtSettings::default()
+            },
+            openvino: OpenVinoSettings {
+                library: self.openvino.openvino_lib.clone(),
+                streams: usize::from(self.openvino.streams),
             },
         }
     }

@@ -19,6 +19,7 @@ impl Probe {
             self.cores(),
             Finding::ok("memory", format!("{:.1} GiB", machine.memory_mb as f64 / 1024.0)),
             self.onnx_runtime(),
+            self.openvino.finding(),
             self.opencv(),
             self.cuda_driver(),
             self.gpus.finding(self.libcuda.is_some()),

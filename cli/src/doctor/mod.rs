@@ -2,6 +2,7 @@
 
 mod findings;
 mod gpu;
+mod openvino;
 mod probe;
 mod report;
 mod tensorrt;

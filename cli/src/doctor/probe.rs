@@ -10,6 +10,7 @@ use engine_sys::Loader;
 use engine_sys::search::{self, NoNvrtc};
 
 use super::gpu::{Gpus, LIBCUDA};
+use super::openvino::OpenVino;
 use super::tensorrt::Installed;
 use crate::args::DoctorArgs;
 use crate::machine::Machine;
@@ -18,6 +19,7 @@ use crate::machine::Machine;
 pub(super) struct Probe {
     pub(super) built: Built,
     pub(super) machine: Machine,
+    pub(super) openvino: OpenVino,
     /// The library that comes with NVIDIA's driver.
     pub(super) libcuda: Option<PathBuf>,
     /// Version of the NVIDIA driver that the kernel has loaded.
@@ -64,6 +66,7 @@ impl Probe {
                 compositor: KernelLevel::fastest().to_string(),
             },
             machine: Machine::probe(),
+            openvino: OpenVino::probe(args.openvino_lib.as_deref()),
             libcuda: Loader::of_this_process().find(LIBCUDA),
             kernel_driver: kernel.map(|text| driver_version(&text).to_owned()),
             gpus: Gpus::probe(),

@@ -4,6 +4,7 @@ use engine_sys::Flavour;
 use engine_sys::search::{NoNvrtc, NotFound};
 
 use super::gpu::Gpus;
+use super::openvino::OpenVino;
 use super::probe::{Built, Probe, Tool};
 use super::tensorrt::Installed;
 use crate::machine::Machine;
@@ -25,6 +26,7 @@ fn bare() -> Probe {
             kernel: "6.1".into(),
             engine_version: "0.1.0",
         },
+        openvino: OpenVino::NotFound("no OpenVINO found".into()),
         libcuda: None,
         kernel_driver: None,
         gpus: Gpus::None { short: "no NVIDIA driver", why: "no driver".into(), advice: None },
@@ -47,6 +49,11 @@ fn equipped() -> Probe {
             compositor: "avx2".into(),
         },
         machine: Machine { cores: 16, ..bare().machine },
+        openvino: OpenVino::Usable {
+            path: "/lib/libopenvino_c.so".into(),
+            version: "2026.4.1".into(),
+            precisions: vec!["fp32", "bf16"],
+        },
         libcuda: Some("/lib/libcuda.so.1".into()),
         kernel_driver: Some("580.95.05".into()),
         gpus: Gpus::Listed(["GPU 0: NVIDIA H200", "GPU 1: NVIDIA L4"].map(str::to_owned).into()),
@@ -74,13 +81,15 @@ fn a_bare_machine_is_told_what_to_do() {
         ("  cores: ", "container's CPU limit"),
         ("  ONNX Runtime: ", "scripts/setup"),
         ("  ONNX Runtime: ", "ORT_DYLIB_PATH"),
+        ("  OpenVINO: ", "pip install openvino"),
         ("  OpenCV: ", "libopencv-dev"),
         ("  ffmpeg: ", "apt-get install ffmpeg"),
     ] {
         let line = advice.lines().find(|line| line.starts_with(start)).unwrap();
         assert!(line.contains(words), "{line}");
     }
-    assert_eq!(advice.lines().count(), 4);
+    assert_eq!(advice.lines().count(), 5);
+    assert_eq!(line(&text, "OpenVINO"), "note     OpenVINO      no OpenVINO found");
 }
 
 #[test]
@@ -100,6 +109,9 @@ fn an_equipped_machine_has_nothing_to_do() {
     assert_eq!(line(&text, "memory"), "ok       memory        2.0 GiB");
     assert_eq!(line(&text, "CUDA"), "ok       CUDA driver   580.95.05, /lib/libcuda.so.1");
     assert_eq!(line(&text, "ffmpeg"), "ok       ffmpeg        5.1.6-0+deb12u1");
+    let openvino = "ok       OpenVINO      2026.4.1, /lib/libopenvino_c.so";
+    assert_eq!(line(&text, "OpenVINO"), openvino);
+    assert!(text.contains(&format!("\n{}computes in fp32, bf16 on this CPU", " ".repeat(23))));
 }
 
 #[test]

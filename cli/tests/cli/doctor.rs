@@ -19,7 +19,8 @@ pub(crate) fn line(answer: &Answer, name: &str) -> String {
 fn everything_is_reported_on() {
     let work = Workplace::empty();
     let answer = work.run(&["doctor"]).assert_ok();
-    let names = ["engine", "system", "cpu", "compositor", "cores", "memory", "ONNX Runtime"];
+    let names =
+        ["engine", "system", "cpu", "compositor", "cores", "memory", "ONNX Runtime", "OpenVINO"];
     let names = names.into_iter().chain(["OpenCV", "CUDA driver", "GPUs", "ffmpeg"]);
     for name in names.chain(Flavour::ALL.map(Flavour::title)) {
         line(&answer, name);

@@ -173,6 +173,9 @@ fn help_for_every_command() {
                 "--frame-store",
                 "--ram-budget",
                 "--ort-lib",
+                "--precision",
+                "--openvino-lib",
+                "--streams",
             ],
         ),
         (
@@ -198,7 +201,7 @@ fn help_for_every_command() {
         ),
         (&["sample"], &["--frames", "--size", "--images", "--network", "--rects", "--seed"]),
         (&["inspect"], &["<PATH>"]),
-        (&["doctor"], &["--ort-lib", "--tensorrt-lib"]),
+        (&["doctor"], &["--ort-lib", "--openvino-lib", "--tensorrt-lib"]),
     ] {
         let answer = work.run(&[command, &["--help"]].concat()).assert_ok();
         for flag in flags {

@@ -137,7 +137,9 @@ enum {
     /* ONNX Runtime. */
     ENGINE_BACKEND_ONNXRUNTIME = 2,
     /* A stand-in for an accelerator: a fixed time per frame, fixed predictions. */
-    ENGINE_BACKEND_SIMULATED = 3
+    ENGINE_BACKEND_SIMULATED = 3,
+    /* OpenVINO on the processor. */
+    ENGINE_BACKEND_OPENVINO = 4
 };
 
 enum {
@@ -147,8 +149,17 @@ enum {
     ENGINE_PROVIDER_CUDA = 2
 };
 
-/* What an engine that is made of an ONNX file computes in. */
-enum { ENGINE_PRECISION_FP32 = 0, ENGINE_PRECISION_FP16 = 1 };
+/* What the network is computed in. TensorRT takes fp32 and fp16 for the engines that it makes,
+ * OpenVINO fp32, bf16 or fp16 where the processor has it, and int8 for a quantized network, ONNX
+ * Runtime what the network says. What a backend does not have is refused. */
+enum {
+    /* fp32, and a quantized network as it is. */
+    ENGINE_PRECISION_AUTO = 0,
+    ENGINE_PRECISION_FP32 = 1,
+    ENGINE_PRECISION_FP16 = 2,
+    ENGINE_PRECISION_BF16 = 3,
+    ENGINE_PRECISION_INT8 = 4
+};
 
 enum {
     /* All stages at once. */
@@ -211,9 +222,14 @@ typedef struct engine_options {
     uint32_t lanes;
     /* The folder with the TensorRT libraries [the usual places]. */
     const char *tensorrt_folder;
+    /* The OpenVINO library, libopenvino_c.so, or its folder [$OPENVINO_DYLIB_PATH, else
+     * .deps/openvino/lib above the program, else the usual places]. */
+    const char *openvino_library;
+    /* Frames that OpenVINO computes at one time, each with its part of the threads, 1 to 1024 [1]. */
+    uint32_t streams;
     /* Whether TensorRT replays the network as a CUDA graph [1]. */
     int32_t cuda_graphs;
-    /* ENGINE_PRECISION_..., of engines that TensorRT makes here [fp32] */
+    /* ENGINE_PRECISION_... [auto] */
     int32_t precision;
     /* Whether an engine file may bring code that runs in this process, as version-compatible ones
      * do: 1 only for engines that you would run as a program [0]. */

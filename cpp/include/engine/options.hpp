@@ -23,6 +23,8 @@ enum class Backend : std::int32_t {
     onnxruntime = ENGINE_BACKEND_ONNXRUNTIME,
     // A stand-in for an accelerator: a fixed time per frame, fixed predictions.
     simulated = ENGINE_BACKEND_SIMULATED,
+    // OpenVINO on the processor.
+    openvino = ENGINE_BACKEND_OPENVINO,
 };
 
 // Where ONNX Runtime computes.
@@ -33,10 +35,16 @@ enum class Provider : std::int32_t {
     cuda = ENGINE_PROVIDER_CUDA,
 };
 
-// What an engine that is made of an ONNX file computes in.
+// What the network is computed in. TensorRT takes fp32 and fp16 for the engines that it makes,
+// OpenVINO fp32, bf16 or fp16 where the processor has it, and int8 for a quantized network, ONNX
+// Runtime what the network says. What a backend does not have is refused.
 enum class Precision : std::int32_t {
+    // fp32, and a quantized network as it is.
+    automatic = ENGINE_PRECISION_AUTO,
     fp32 = ENGINE_PRECISION_FP32,
     fp16 = ENGINE_PRECISION_FP16,
+    bf16 = ENGINE_PRECISION_BF16,
+    int8 = ENGINE_PRECISION_INT8,
 };
 
 // How the stages follow each other.
@@ -103,10 +111,14 @@ struct Options {
     std::uint32_t lanes = 2;
     // The folder with the TensorRT libraries. Default: the usual places.
     std::string tensorrt_folder;
+    // The OpenVINO library, libopenvino_c.so, or its folder. Default: $OPENVINO_DYLIB_PATH, else
+    // .deps/openvino/lib above the program, else the usual places.
+    std::string openvino_library;
+    // Frames that OpenVINO computes at one time, each with its part of the threads, 1 to 1024.
+    std::uint32_t streams = 1;
     // Whether TensorRT replays the network as a CUDA graph.
     bool cuda_graphs = true;
-    // Of engines that TensorRT makes here.
-    Precision precision = Precision::fp32;
+    Precision precision = Precision::automatic;
     // Whether an engine file may bring code that runs in this process, as version-compatible ones
     // do: only for engines that you would run as a program.
     bool trust_engine = false;
@@ -149,6 +161,8 @@ inline Result<engine_options> c_options(const Options& options) {
     raw.threads = options.threads;
     raw.lanes = options.lanes;
     raw.tensorrt_folder = path(options.tensorrt_folder);
+    raw.openvino_library = path(options.openvino_library);
+    raw.streams = options.streams;
     raw.cuda_graphs = options.cuda_graphs ? 1 : 0;
     raw.precision = static_cast<std::int32_t>(options.precision);
     raw.trust_engine = options.trust_engine ? 1 : 0;

@@ -2,6 +2,10 @@
 
 use std::path::PathBuf;
 
+#[cfg(feature = "openvino")]
+use engine_sys::openvino::OpenVinoError;
+use engine_sys::search::NoOpenVino;
+
 use super::{BatchLimit, LibraryError};
 #[cfg(feature = "cuda")]
 use crate::cuda::CudaError;
@@ -23,11 +27,13 @@ pub enum BackendError {
     /// The model file cannot be read as ONNX.
     #[error(transparent)]
     Onnx(#[from] OnnxError),
-    /// ONNX Runtime does not take the file.
-    #[error("{}: ONNX Runtime cannot load this as a model; expected an ONNX file that `inspect` calls sound", path.display())]
+    /// The runtime does not take the file.
+    #[error("{}: {runtime} cannot load this as a model; expected an ONNX file that `inspect` calls sound", path.display())]
     Load {
         /// The model file.
         path: PathBuf,
+        /// The runtime.
+        runtime: &'static str,
         /// What the runtime said.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
@@ -49,6 +55,43 @@ pub enum BackendError {
     /// No usable runtime library.
     #[error(transparent)]
     Library(#[from] LibraryError),
+    /// No OpenVINO library was found.
+    #[error(transparent)]
+    NoOpenVino(#[from] NoOpenVino),
+    /// OpenVINO.
+    #[cfg(feature = "openvino")]
+    #[error(transparent)]
+    OpenVino(#[from] OpenVinoError),
+    /// The processor does not compute in that precision.
+    #[error(
+        "--precision {precision} is not for this processor ({cpu}); expected one of {possible}"
+    )]
+    Precision {
+        /// What was asked for.
+        precision: &'static str,
+        /// The processor.
+        cpu: String,
+        /// What it computes in.
+        possible: String,
+    },
+    /// A network that is not quantized was to run in integers.
+    #[error(
+        "{}: --precision int8 runs quantized networks, and this one is not: it has no QuantizeLinear \
+         and DequantizeLinear nodes; make one of it with `engine-cli quantize`",
+        path.display()
+    )]
+    NotQuantized {
+        /// The model file.
+        path: PathBuf,
+    },
+    /// Streams have at least a thread each.
+    #[error("--streams {streams} need as many threads, but --threads is {threads}")]
+    Streams {
+        /// Frames that were to be computed at one time.
+        streams: usize,
+        /// The threads for that.
+        threads: usize,
+    },
     /// The GPU or its driver.
     #[cfg(feature = "cuda")]
     #[error(transparent)]

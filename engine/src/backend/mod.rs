@@ -3,6 +3,8 @@
 mod error;
 mod library;
 mod onnxruntime;
+#[cfg(feature = "openvino")]
+mod openvino;
 mod simulated;
 mod spec;
 #[cfg(feature = "tensorrt")]
@@ -12,6 +14,8 @@ pub use error::BackendError;
 pub use library::{LibraryError, find_onnxruntime};
 pub use onnxruntime::{OnnxRuntime, OnnxRuntimeOptions, Provider};
 pub(crate) use onnxruntime::{open_session, tensor_infos};
+#[cfg(feature = "openvino")]
+pub use openvino::{OpenVino, OpenVinoCpu, OpenVinoOptions, OpenVinoPrecision};
 pub use simulated::Simulated;
 pub(crate) use spec::TensorInfo;
 pub use spec::{BatchLimit, ModelSpec};

@@ -2,12 +2,15 @@
 
 use std::ops::{Deref, DerefMut};
 
+#[cfg(feature = "openvino")]
+use engine_sys::openvino::Tensors;
+
 #[cfg(feature = "cuda")]
 use crate::cuda::PinnedBuffer;
 use crate::frame::OutOfMemory;
 
-/// Floats in memory that suits whoever reads them next: on the heap, or pinned for a GPU. Aligned to
-/// a cache line so that no vector access straddles two.
+/// Floats in memory that suits whoever reads them next: on the heap, pinned for a GPU, or
+/// where OpenVINO's tensors are. Aligned to a cache line so that no vector access straddles two.
 #[derive(Debug)]
 pub struct HostBuffer {
     memory: Memory,
@@ -23,6 +26,8 @@ enum Memory {
     /// Starts on a page.
     #[cfg(feature = "cuda")]
     Pinned(PinnedBuffer),
+    #[cfg(feature = "openvino")]
+    Tensors(Tensors),
 }
 
 impl HostBuffer {
@@ -54,7 +59,25 @@ impl HostBuffer {
         Self { memory: Memory::Pinned(buffer) }
     }
 
-    /// The pinned memory, or the buffer itself where it is on the heap.
+    /// Floats that OpenVINO computes with.
+    #[cfg(feature = "openvino")]
+    pub const fn tensors(tensors: Tensors) -> Self {
+        Self { memory: Memory::Tensors(tensors) }
+    }
+
+    /// The tensors, or the buffer itself where there are none.
+    ///
+    /// # Errors
+    /// The buffer, unchanged, where its memory is another.
+    #[cfg(feature = "openvino")]
+    pub fn into_tensors(self) -> Result<Tensors, Self> {
+        match self.memory {
+            Memory::Tensors(tensors) => Ok(tensors),
+            memory => Err(Self { memory }),
+        }
+    }
+
+    /// The pinned memory, or the buffer itself where it is not pinned.
     ///
     /// # Errors
     /// The buffer, unchanged, where it is not pinned.
@@ -62,7 +85,7 @@ impl HostBuffer {
     pub fn into_pinned(self) -> Result<PinnedBuffer, Self> {
         match self.memory {
             Memory::Pinned(buffer) => Ok(buffer),
-            heap @ Memory::Heap { .. } => Err(Self { memory: heap }),
+            memory => Err(Self { memory }),
         }
     }
 
@@ -74,9 +97,9 @@ impl HostBuffer {
     /// Whether the memory is pinned.
     pub const fn is_pinned(&self) -> bool {
         match self.memory {
-            Memory::Heap { .. } => false,
             #[cfg(feature = "cuda")]
             Memory::Pinned(_) => true,
+            _ => false,
         }
     }
 }
@@ -88,6 +111,8 @@ impl Deref for HostBuffer {
             Memory::Heap { data, start, len } => &data[*start..*start + *len],
             #[cfg(feature = "cuda")]
             Memory::Pinned(buffer) => buffer,
+            #[cfg(feature = "openvino")]
+            Memory::Tensors(tensors) => tensors,
         }
     }
 }
@@ -98,6 +123,8 @@ impl DerefMut for HostBuffer {
             Memory::Heap { data, start, len } => &mut data[*start..*start + *len],
             #[cfg(feature = "cuda")]
             Memory::Pinned(buffer) => buffer,
+            #[cfg(feature = "openvino")]
+            Memory::Tensors(tensors) => tensors,
         }
     }
 }

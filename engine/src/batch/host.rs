@@ -8,9 +8,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use std::{fmt, mem};
 
-use super::{AUDIO_LEN, HostBuffer};
-#[cfg(feature = "cuda")]
-use crate::cuda::Staging;
+use super::{AUDIO_LEN, HostBuffer, HostBuffers};
 use crate::dataset::Sample;
 use crate::frame::{ModelGeometry, OutOfMemory};
 
@@ -188,45 +186,6 @@ impl Predictions {
             }
         };
         Predicted::Planes(&floats[slot * len..(slot + 1) * len])
-    }
-}
-
-/// The three buffers of a batch, apart from it: what a device reads and writes while the batch is
-/// in flight.
-#[derive(Debug)]
-pub struct HostBuffers {
-    /// The image input: capacity x 6 x S x S floats; or what the device makes it from.
-    pub image: HostBuffer,
-    /// The audio input: capacity x 32 x 16 x 16 floats.
-    pub audio: HostBuffer,
-    /// The predictions: capacity x 3 x S x S floats; or [patches](Patches::words).
-    pub predictions: HostBuffer,
-}
-
-#[cfg(feature = "cuda")]
-impl HostBuffers {
-    /// The same for a [`Lane`](crate::cuda::Lane).
-    ///
-    /// # Errors
-    /// The buffers, unchanged, where one of them is not pinned.
-    pub fn into_staging(self) -> Result<Staging, Self> {
-        let Self { image, audio, predictions } = self;
-        match (image.into_pinned(), audio.into_pinned(), predictions.into_pinned()) {
-            (Ok(image), Ok(audio), Ok(output)) => Ok(Staging { inputs: [image, audio], output }),
-            (image, audio, predictions) => {
-                let back =
-                    |buffer: Result<_, _>| buffer.map_or_else(|heap| heap, HostBuffer::pinned);
-                Err(Self { image: back(image), audio: back(audio), predictions: back(predictions) })
-            }
-        }
-    }
-}
-
-#[cfg(feature = "cuda")]
-impl From<Staging> for HostBuffers {
-    fn from(staging: Staging) -> Self {
-        let [image, audio] = staging.inputs.map(HostBuffer::pinned);
-        Self { image, audio, predictions: HostBuffer::pinned(staging.output) }
     }
 }
 

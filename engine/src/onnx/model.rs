@@ -117,6 +117,14 @@ impl Model {
         constants.find(|tensor| tensor.is_external()).map(TensorProto::name)
     }
 
+    /// Whether the main graph computes in integers: it has nodes that quantize or dequantize.
+    pub fn is_quantized(&self) -> bool {
+        self.graph_or_empty(|graph| {
+            let quantizes = ["QuantizeLinear", "DequantizeLinear"];
+            graph.node.iter().any(|node| quantizes.contains(&node.op_type()))
+        })
+    }
+
     /// Version of the standard operator set; `None` where the model uses only others.
     pub fn opset(&self) -> Option<i64> {
         let mut sets = self.proto.opset_import.iter();

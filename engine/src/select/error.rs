@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use engine_sys::HOW_TO_BUILD_IN;
 
+use super::PrecisionChoice;
 use crate::backend::BackendError;
 
 /// The backend that was asked for cannot be had.
@@ -31,6 +32,21 @@ pub enum SelectError {
     NotBuilt {
         /// What is not there.
         what: &'static str,
+    },
+    /// This build has no OpenVINO.
+    #[error(
+        "this program was built without OpenVINO: build it again with the feature \"openvino\""
+    )]
+    NoOpenVino,
+    /// The backend does not compute in that precision.
+    #[error("--precision {precision} is not for --backend {backend}; expected {possible}")]
+    Precision {
+        /// What was asked for.
+        precision: PrecisionChoice,
+        /// The backend.
+        backend: &'static str,
+        /// What can be had of it.
+        possible: &'static str,
     },
     /// An engine could not be made or is not to be used.
     #[cfg(feature = "tensorrt")]

@@ -7,7 +7,13 @@ mod loaded;
 #[cfg(not(feature = "tensorrt"))]
 #[path = "loaded_absent.rs"]
 mod loaded;
+#[cfg(feature = "openvino")]
+mod openvino;
+#[cfg(not(feature = "openvino"))]
+#[path = "openvino_absent.rs"]
+mod openvino;
 mod options;
+mod precision;
 #[cfg(feature = "tensorrt")]
 mod tensorrt;
 #[cfg(not(feature = "tensorrt"))]
@@ -23,8 +29,12 @@ use engine_sys::{Log, Progress};
 
 pub use self::error::SelectError;
 pub use self::loaded::LoadedEngine;
-pub use self::options::{BackendChoice, BackendOptions, ProviderChoice, TensorRtSettings};
-use crate::backend::{Backend, ModelSpec, OnnxRuntime, Provider, Simulated};
+pub use self::options::{
+    BackendChoice, BackendOptions, OpenVinoSettings, ProviderChoice, TensorRtSettings,
+};
+use self::precision::quantized_remark;
+pub use self::precision::{PrecisionChoice, UnknownPrecisionChoice};
+use crate::backend::{Backend, BackendError, ModelSpec, OnnxRuntime, Provider, Simulated};
 use crate::batch::Assembler;
 use crate::dataset::FrameStore;
 use crate::frame::ModelGeometry;
@@ -38,6 +48,14 @@ pub struct Opened {
     pub remarks: Vec<String>,
     /// The engine that TensorRT runs, to be compared with its network before it is used.
     pub engine: Option<LoadedEngine>,
+}
+
+impl Opened {
+    /// The same, with remarks about what came before.
+    fn after(mut self, mut remarks: Vec<String>) -> Self {
+        remarks.append(&mut self.remarks);
+        Self { remarks, ..self }
+    }
 }
 
 /// What an engine is compared over, frames of a package.
@@ -108,6 +126,7 @@ pub fn open(
     watch: &Watch<'_>,
 ) -> Result<Opened, SelectError> {
     if options.backend == BackendChoice::Simulated {
+        options.check_simulated_precision()?;
         let geometry = match model {
             Some(model) if is_engine(model) => {
                 return Err(SelectError::Engine { path: model.to_owned() });
@@ -123,7 +142,8 @@ pub fn open(
         // Nothing else runs it.
         BackendChoice::Auto if is_engine(model) => tensorrt::open(model, options, watch),
         _ if is_engine(model) => Err(SelectError::Engine { path: model.to_owned() }),
-        BackendChoice::OnnxRuntime => Ok(silent(onnxruntime(model, options.provider(), options)?)),
+        BackendChoice::OnnxRuntime => onnxruntime(model, options.provider(), options),
+        BackendChoice::OpenVino => openvino::open(model, options),
         BackendChoice::Auto | BackendChoice::Simulated => best(model, options, watch),
     }
 }
@@ -153,9 +173,10 @@ pub fn is_engine(model: &Path) -> bool {
 fn best(model: &Path, options: &BackendOptions, watch: &Watch<'_>) -> Result<Opened, SelectError> {
     // What is wrong with the model is wrong with all of them.
     declared(model)?;
+    options.check_auto_precision()?;
     if options.provider.is_some() {
         // Whoever names a provider means ONNX Runtime.
-        return Ok(silent(onnxruntime(model, options.provider(), options)?));
+        return onnxruntime(model, options.provider(), options);
     }
     let gpu = match tensorrt::gpu(options.device) {
         Ok(gpu) => gpu,
@@ -188,9 +209,9 @@ fn onnxruntime_anywhere(
 ) -> Result<Opened, SelectError> {
     let cuda = Provider::Cuda { device: options.cuda_device() };
     match onnxruntime(model, cuda, options) {
-        Ok(backend) => {
+        Ok(opened) => {
             remarks.push(format!("backend     onnxruntime on {gpu}"));
-            Ok(Opened { backend: Box::new(backend), remarks, engine: None })
+            Ok(opened.after(remarks))
         }
         Err(error) => {
             remarks.push(format!("backend     not onnxruntime on {gpu}: {}", chain(&error)));
@@ -199,21 +220,29 @@ fn onnxruntime_anywhere(
     }
 }
 
+/// What [`BackendChoice::Auto`] takes where no GPU runs the network. The only place that decides
+/// between the runtimes for the processor.
 fn on_cpu(
     model: &Path,
     options: &BackendOptions,
     mut remarks: Vec<String>,
     why: &str,
 ) -> Result<Opened, SelectError> {
-    let backend = Box::new(onnxruntime(model, Provider::Cpu, options)?);
+    let opened = onnxruntime(model, Provider::Cpu, options)?;
     remarks.push(format!("backend     onnxruntime on the CPU: {why}"));
-    Ok(Opened { backend, remarks, engine: None })
+    Ok(opened.after(remarks))
+}
+
+/// The ONNX file at `model`, which declares what the engine can feed.
+fn read(model: &Path) -> Result<Model, SelectError> {
+    let read = Model::load(model).map_err(BackendError::from)?;
+    ModelSpec::declared(model, &read)?;
+    Ok(read)
 }
 
 /// What the ONNX file at `model` declares.
 fn declared(model: &Path) -> Result<ModelSpec, SelectError> {
-    let read = Model::load(model).map_err(crate::backend::BackendError::from)?;
-    Ok(ModelSpec::declared(model, &read)?)
+    Ok(ModelSpec::declared(model, &read(model)?)?)
 }
 
 fn silent(backend: impl Backend + 'static) -> Opened {
@@ -225,8 +254,18 @@ fn onnxruntime(
     model: &Path,
     provider: Provider,
     options: &BackendOptions,
-) -> Result<OnnxRuntime, SelectError> {
-    Ok(OnnxRuntime::open(model, &options.onnxruntime(provider)?)?)
+) -> Result<Opened, SelectError> {
+    options.check_onnxruntime_precision()?;
+    let mut remark = None;
+    if let PrecisionChoice::Fp32 | PrecisionChoice::Int8 = options.precision {
+        let quantized = read(model)?.is_quantized();
+        if options.precision == PrecisionChoice::Int8 && !quantized {
+            return Err(BackendError::NotQuantized { path: model.to_owned() }.into());
+        }
+        remark = quantized_remark(quantized, options.precision);
+    }
+    let backend = OnnxRuntime::open(model, &options.onnxruntime(provider)?)?;
+    Ok(Opened { remarks: remark.into_iter().collect(), ..silent(backend) })
 }
 
 /// An error and what caused it in one line.
@@ -270,14 +309,16 @@ mod tests {
     fn only_the_simulated_backend_needs_no_model() {
         let simulated = opened(None, BackendChoice::Simulated).unwrap();
         assert_eq!(simulated.backend.geometry().side(), 320);
-        for choice in [BackendChoice::Auto, BackendChoice::OnnxRuntime, BackendChoice::TensorRt] {
+        use BackendChoice::{Auto, OnnxRuntime, OpenVino, TensorRt};
+        for choice in [Auto, OnnxRuntime, OpenVino, TensorRt] {
             assert!(matches!(opened(None, choice), Err(SelectError::NoModel)), "{choice:?}");
         }
     }
 
     #[test]
     fn engines_are_for_tensorrt() {
-        for choice in [BackendChoice::OnnxRuntime, BackendChoice::Simulated] {
+        use BackendChoice::{OnnxRuntime, OpenVino, Simulated};
+        for choice in [OnnxRuntime, OpenVino, Simulated] {
             let error = opened(Some("m.plan"), choice).err().unwrap().to_string();
             assert!(error.contains("m.plan") && error.contains("--backend tensorrt"), "{error}");
         }

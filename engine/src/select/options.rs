@@ -4,11 +4,10 @@ use std::path::{Path, PathBuf};
 
 use engine_sys::Flavour;
 
-use super::{SelectError, is_engine};
+use super::{PrecisionChoice, SelectError, is_engine};
 use crate::backend::{DevicePlan, OnnxRuntimeOptions, Provider, find_onnxruntime};
 use crate::dataset::{Inputs, Package};
 use crate::file::cache_folder;
-use crate::onnx::precision::Precision;
 use crate::threads::cores;
 
 /// What runs the network.
@@ -21,6 +20,8 @@ pub enum BackendChoice {
     TensorRt,
     /// ONNX Runtime.
     OnnxRuntime,
+    /// OpenVINO on the processor.
+    OpenVino,
     /// A stand-in for an accelerator: fixed time per frame, fixed predictions, CPU left free.
     Simulated,
 }
@@ -50,10 +51,29 @@ pub struct BackendOptions {
     pub device: usize,
     /// CPU threads that run the network; `None` is one a core, and 1 where a GPU computes.
     pub threads: Option<usize>,
+    /// What the network is computed in.
+    pub precision: PrecisionChoice,
     /// The largest batch that will be run, for an engine that is made here.
     pub largest_batch: usize,
     /// How TensorRT runs.
     pub tensorrt: TensorRtSettings,
+    /// How OpenVINO runs.
+    pub openvino: OpenVinoSettings,
+}
+
+/// How OpenVINO runs.
+#[derive(Clone, Debug)]
+pub struct OpenVinoSettings {
+    /// The library or its folder; `None` looks where [`engine_sys::search::find_openvino`] does.
+    pub library: Option<PathBuf>,
+    /// Frames that are computed at one time, each with its part of the threads.
+    pub streams: usize,
+}
+
+impl Default for OpenVinoSettings {
+    fn default() -> Self {
+        Self { library: None, streams: 1 }
+    }
 }
 
 impl Default for BackendOptions {
@@ -65,8 +85,10 @@ impl Default for BackendOptions {
             provider: None,
             device: 0,
             threads: None,
+            precision: PrecisionChoice::Auto,
             largest_batch: 1,
             tensorrt: TensorRtSettings::default(),
+            openvino: OpenVinoSettings::default(),
         }
     }
 }
@@ -82,8 +104,6 @@ pub struct TensorRtSettings {
     pub lanes: usize,
     /// Whether the network is replayed as a CUDA graph.
     pub graphs: bool,
-    /// What an engine that is made here computes in.
-    pub precision: Precision,
     /// Where engines that are made here are kept; `None` where no such folder is known.
     pub cache: Option<PathBuf>,
     /// Whether an engine may bring code that runs in this process, as version-compatible ones do.
@@ -104,7 +124,6 @@ impl Default for TensorRtSettings {
             flavour: None,
             lanes: 2,
             graphs: true,
-            precision: Precision::Fp32,
             cache: cache_folder().map(|folder| folder.join("engines")),
             host_code: false,
             kernels: cache_folder(),
@@ -129,7 +148,9 @@ impl TensorRtSettings {
 impl BackendOptions {
     /// Whether something else may run `model` where TensorRT's engine of it is not to be used.
     pub(super) fn may_choose(&self, model: &Path) -> bool {
-        self.backend == BackendChoice::Auto && !is_engine(model)
+        // Nothing else computes in half precision.
+        let other = self.precision != PrecisionChoice::Fp16;
+        self.backend == BackendChoice::Auto && other && !is_engine(model)
     }
 
     /// The provider that was named, else the processor.

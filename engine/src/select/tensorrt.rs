@@ -33,6 +33,8 @@ pub(super) fn open(
     watch: &Watch<'_>,
 ) -> Result<Opened, SelectError> {
     built_in(options.tensorrt.flavour)?;
+    // Also for engines, which have a precision of their own: what is not possible is not ignored.
+    options.tensorrt_precision()?;
     let shop = Shop { context: Context::new(options.device)?, options, watch };
     match is_engine(model) {
         true => shop.engine(model),
@@ -313,7 +315,7 @@ impl<'a> Original<'a> {
         let data = Model::read(path).map_err(BackendError::from)?;
         let mut model = Model::decode(path, &data).map_err(BackendError::from)?;
         let limit = ModelSpec::declared(path, &model)?.batch_limit();
-        let mut options = cache::options(options.tensorrt.precision, options.largest_batch);
+        let mut options = cache::options(options.tensorrt_precision()?, options.largest_batch);
         // A batch that cannot be made symbolic stays as it is.
         if let BatchLimit::Fixed(n) = limit
             && make_batch_symbolic(&mut model).is_err()

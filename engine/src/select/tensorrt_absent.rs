@@ -12,8 +12,9 @@ pub(super) fn gpu(_device: usize) -> Result<String, String> {
 
 pub(super) fn open(
     _model: &Path,
-    _options: &BackendOptions,
+    options: &BackendOptions,
     _watch: &Watch<'_>,
 ) -> Result<Opened, SelectError> {
+    options.tensorrt_precision()?;
     Err(ABSENT)
 }

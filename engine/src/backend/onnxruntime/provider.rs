@@ -63,8 +63,11 @@ impl Provider {
         model: &Path,
         threads: usize,
     ) -> Result<Session, BackendError> {
-        let load =
-            |error: ort::Error| BackendError::Load { path: model.to_owned(), source: error.into() };
+        let load = |error: ort::Error| BackendError::Load {
+            path: model.to_owned(),
+            runtime: "ONNX Runtime",
+            source: error.into(),
+        };
         let builder = || -> ort::Result<SessionBuilder> {
             Ok(Session::builder(environment)?.with_intra_threads(threads)?)
         };

@@ -1,0 +1,39 @@
+//! OpenVINO, with what it takes to open it.
+
+use std::path::Path;
+
+use engine_sys::search::find_openvino;
+
+use super::precision::quantized_remark;
+use super::{BackendOptions, Opened, PrecisionChoice, SelectError, read};
+use crate::backend::{BackendError, OpenVino, OpenVinoOptions, OpenVinoPrecision};
+use crate::threads::cores;
+
+/// Runs the network in the file `model`.
+pub(super) fn open(model: &Path, options: &BackendOptions) -> Result<Opened, SelectError> {
+    let quantized = read(model)?.is_quantized();
+    let settings = &options.openvino;
+    let library = find_openvino(settings.library.as_deref()).map_err(BackendError::from)?;
+    let openvino = OpenVinoOptions {
+        library: library.clone(),
+        threads: options.threads.unwrap_or_else(cores),
+        streams: settings.streams,
+        precision: match options.precision {
+            PrecisionChoice::Auto if quantized => OpenVinoPrecision::Int8,
+            PrecisionChoice::Auto | PrecisionChoice::Fp32 => OpenVinoPrecision::Fp32,
+            PrecisionChoice::Fp16 => OpenVinoPrecision::Fp16,
+            PrecisionChoice::Bf16 => OpenVinoPrecision::Bf16,
+            PrecisionChoice::Int8 => OpenVinoPrecision::Int8,
+        },
+    };
+    let backend = OpenVino::open(model, &openvino)?;
+    let streams = match settings.streams {
+        1 => "1 stream".to_owned(),
+        n => format!("{n} streams"),
+    };
+    let version = backend.library_version();
+    let mut remarks =
+        vec![format!("backend     OpenVINO {version} from {}, {streams}", library.display())];
+    remarks.extend(quantized_remark(quantized, options.precision));
+    Ok(Opened { backend: Box::new(backend), remarks, engine: None })
+}
