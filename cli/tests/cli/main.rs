@@ -14,7 +14,9 @@ mod convert;
 mod doctor;
 #[cfg(feature = "tensorrt")]
 mod doctor_tensorrt;
+mod html;
 mod interrupt;
+mod page;
 mod render;
 #[cfg(feature = "tensorrt")]
 mod stand_ins;
@@ -22,4 +24,5 @@ mod support;
 #[cfg(feature = "tensorrt")]
 mod tensorrt;
 mod tools;
+mod trace;
 mod video;
