@@ -9,6 +9,7 @@ mod bad_output;
 mod bad_package;
 mod bad_settings;
 mod bench;
+mod browser;
 #[cfg(feature = "tensorrt")]
 mod convert;
 mod doctor;

@@ -63,7 +63,7 @@ impl Element {
 /// The one element of a document. Every tag has to be closed, in order, every attribute to have a
 /// value in double quotes or none, and every `&` to begin a reference.
 pub(crate) fn parse(html: &str) -> Element {
-    let mut rest = html.strip_prefix("<!DOCTYPE html>").expect("a doctype");
+    let mut rest = html.strip_prefix("<!DOCTYPE html>").expect("a doctype").trim();
     let root = Element { tag: "document".into(), attributes: BTreeMap::new(), children: vec![] };
     let mut open = vec![root];
     while !rest.is_empty() {

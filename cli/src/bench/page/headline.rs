@@ -25,8 +25,11 @@ pub(super) fn section(report: &Report, source: &Source) -> Markup {
                 " frames/s"
             }
             p.lead {
-                "with " (configuration(report, source, best)) ", the fastest of "
-                span data-static { (report.runs.len()) } " settings: "
+                "with " (configuration(report, source, best))
+                @if report.runs.len() > 1 {
+                    ", the fastest of " span data-static { (report.runs.len()) } " settings"
+                }
+                ": "
                 b { (source.figure(Figure::new(&in_best("fps"), 2).times(REAL_TIME))) " × real time" }
                 " (at " span data-static { "25" } " frames/s), "
                 (source.fixed(&in_best("speedup"))) " × the sequential baseline."

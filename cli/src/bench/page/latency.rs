@@ -4,7 +4,7 @@ use engine::metrics::{Histogram, Summary};
 use maud::{Markup, html};
 
 use super::super::report::Report;
-use super::scale::{Axis, axis};
+use super::scale::{Axis, anchor, axis, percent};
 use super::source::{Kind, Source};
 use super::{at, chart, configuration, part, scrolling};
 
@@ -63,7 +63,11 @@ fn drawing(
     };
     let all = histogram.counts.iter().copied().enumerate();
     let above = (histogram.above > 0).then_some((bins, histogram.above));
-    let Axis { ticks, decimals } = axis(histogram.from, end);
+    // The axis also goes along what is left free beside few bins.
+    let value_at = |column: f64| histogram.from + (column - left) * histogram.width;
+    let last = if histogram.above > 0 { left + bins as f64 } else { columns };
+    let Axis { ticks, decimals } = axis(value_at(0.0), value_at(last));
+    let x_of_tick = |tick: f64| (left + (tick - histogram.from) / histogram.width) / columns;
     let bottom = WORDS + BINS;
     let marks = html! {
         svg.histogram width="100%" height=(bottom + AXIS) role="presentation" {
@@ -87,12 +91,12 @@ fn drawing(
                     text-anchor=(if x > 0.8 { "end" } else { "start" }) data-static { (name) }
             }
             @for tick in ticks {
-                text.tick x=(percent(x_of(tick))) y=(bottom + AXIS - 6.0) data-static {
+                text.tick x=(percent(x_of_tick(tick))) text-anchor=(anchor(x_of_tick(tick))) y=(bottom + AXIS - 6.0) data-static {
                     (format!("{tick:.decimals$}"))
                 }
             }
             @if histogram.above > 0 {
-                text.tick x=(percent(x_of(f64::INFINITY))) y=(bottom + AXIS - 6.0) { "above" }
+                text.tick x=(percent(x_of(f64::INFINITY))) text-anchor="middle" y=(bottom + AXIS - 6.0) { "above" }
             }
         }
     };
@@ -102,10 +106,6 @@ fn drawing(
 fn percentiles(summary: &Summary) -> Vec<(&'static str, f64)> {
     let all = [("p50", summary.p50), ("p95", summary.p95), ("p99", summary.p99)];
     all.into_iter().filter_map(|(name, value)| Some((name, value?))).collect()
-}
-
-fn percent(share: f64) -> String {
-    format!("{:.4}%", share * 100.0)
 }
 
 fn numbers(source: &Source, run: usize) -> Markup {

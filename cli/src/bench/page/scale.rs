@@ -1,4 +1,18 @@
-//! Round numbers along an axis.
+//! Where things are along a width, and round numbers along an axis.
+
+/// A share of the width, as attributes and styles take it.
+pub(super) fn percent(share: f64) -> String {
+    format!("{:.4}%", share * 100.0)
+}
+
+/// Which part of a text stands at that share of the width, so that none of it sticks out.
+pub(super) fn anchor(share: f64) -> &'static str {
+    match share {
+        share if share < 0.07 => "start",
+        share if share > 0.93 => "end",
+        _ => "middle",
+    }
+}
 
 /// Where an axis has marks, and with how many decimals they are written.
 pub(super) struct Axis {

@@ -5,6 +5,7 @@ use std::time::Duration;
 use maud::{Markup, html};
 
 use super::super::report::{Report, Run};
+use super::scale::percent;
 use super::source::{Figure, Kind, Source};
 use super::{at, chart, configuration, part, scrolling};
 
@@ -49,22 +50,17 @@ fn bar(source: &Source, index: usize, run: &Run, longest: f64) -> Markup {
     let whole: Duration = parts.iter().map(|(_, time)| *time).sum();
     let wall = at(index, "wall_s");
     html! {
-        div.bar style={ "width:" (percent(per_frame(run) / longest)) "%" } {
+        div.bar style={ "width:" (percent(per_frame(run) / longest)) } {
             @for (name, time) in parts.iter().filter(|(_, time)| !time.is_zero()) {
                 @let path = at(index, &format!("attribution.{name}"));
                 @let share = time.as_secs_f64() / whole.as_secs_f64();
-                i.mark.(class(name)) style={ "width:" (percent(share)) "%" }
+                i.mark.(class(name)) style={ "width:" (percent(share)) }
                     title=(source.describe(&words(name), &path, Kind::Part, &wall))
                     data-label=(words(name)) data-path=(path) data-kind=(Kind::Part.name())
                     data-over=(wall) {}
             }
         }
     }
-}
-
-/// Of a share.
-fn percent(share: f64) -> String {
-    format!("{:.4}", share * 100.0)
 }
 
 /// A part's name as people read it.

@@ -6,7 +6,7 @@ use maud::{Markup, html};
 
 use super::super::report::{Report, Run};
 use super::super::timeline::{BatchTimes, Rows, Stretch, micros};
-use super::scale::{Axis, axis};
+use super::scale::{Axis, anchor, axis, percent};
 use super::source::{Kind, Source};
 use super::{at, chart, configuration, part};
 
@@ -17,8 +17,10 @@ const BATCHES: usize = 10;
 const ROW: usize = 21;
 const WORDS: usize = 18;
 
-/// A share of the width below which a slice has no room for its number.
+/// Shares of the width below which a slice has no room for its number, and, on a narrow page, for one
+/// of two digits.
 const NARROW: f64 = 0.035;
+const NARROW_FOR_TWO: f64 = 0.06;
 
 pub(super) fn section(report: &Report, source: &Source) -> Markup {
     let Some(best) = report.best() else { return html! {} };
@@ -85,9 +87,9 @@ fn drawing(source: &Source, run: usize, of: &Run, until: Duration) -> Markup {
     let marks = html! {
         svg.timeline width="100%" height=(height) role="presentation" {
             @for &tick in &ticks {
-                @let x = percent(tick * 1e3 / until_us);
-                line.rule x1=(x) x2=(x) y1="0" y2=(top + 6) {}
-                text.tick x=(x) y=(height - 4) data-static { (format!("{tick:.decimals$}")) }
+                @let x = tick * 1e3 / until_us;
+                line.rule x1=(percent(x)) x2=(percent(x)) y1="0" y2=(top + 6) {}
+                text.tick x=(percent(x)) y=(height - 4) text-anchor=(anchor(x)) data-static { (format!("{tick:.decimals$}")) }
             }
             @for (name, top, placed) in &lanes {
                 text.lane x="0" y=(top + WORDS - 5) { (lane(name)) }
@@ -141,12 +143,9 @@ fn slice(
             rect x=(percent(x)) y=(y) width=(percent(width)) height=(ROW - 3)
                 style={ "width:max(2px," (percent(width)) ")" } {}
             @if width >= NARROW {
-                text.number x=(percent(x + width / 2.0)) y=(y + 13.0) data-static { (batch) }
+                @let long = batch > 9 && width < NARROW_FOR_TWO;
+                text.number.long[long] x=(percent(x + width / 2.0)) y=(y + 13.0) data-static { (batch) }
             }
         }
     }
-}
-
-fn percent(share: f64) -> String {
-    format!("{:.4}%", share * 100.0)
 }
