@@ -56,6 +56,8 @@ Examples:
       The sample package (made on first use) on ONNX Runtime.
   engine-cli bench --batch 1,4,8 --workers 1,2,4 --json grid.json
       A grid of settings; the file is rewritten after every run.
+  engine-cli bench --batch 1,4,8 --workers 1,2,4 --html grid.html --trace trace.json
+      The same as a page with charts, and the fastest run for ui.perfetto.dev.
   engine-cli bench --backend simulated --simulated-ms 8.18 --batch 4 --workers 4 --frames 400
       The pipeline itself, with an accelerator of 8.18 ms a frame simulated.";
 
@@ -144,6 +146,23 @@ pub(crate) struct BenchArgs {
     /// Write the table as Markdown, rewritten after every run.
     #[arg(long, value_name = "FILE")]
     pub(crate) markdown: Option<PathBuf>,
+    /// Write the results as a page for a browser: charts of the grid, of where the time went, of the
+    /// first batches and of latencies, in one file without links; rewritten after every run.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) html: Option<PathBuf>,
+    /// Write when what was done to which batch of the fastest run, as a trace that ui.perfetto.dev
+    /// opens; rewritten whenever a run is the fastest so far.
+    #[arg(long, value_name = "FILE.json")]
+    pub(crate) trace: Option<PathBuf>,
+    /// How many of a run's batches the trace has, from the first on; about 1.5 kB each.
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = 1000,
+        requires = "trace",
+        value_parser = trace_batches
+    )]
+    pub(crate) trace_batches: usize,
 }
 
 #[derive(Args)]
@@ -262,6 +281,10 @@ impl std::str::FromStr for Workers {
         }
         count(text, MAX_WORKERS).map(Self::Count).map_err(|expected| format!("{expected}, or auto"))
     }
+}
+
+fn trace_batches(text: &str) -> Result<usize, String> {
+    count(text, 1_000_000)
 }
 
 fn batch(text: &str) -> Result<usize, String> {

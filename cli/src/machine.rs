@@ -68,6 +68,23 @@ impl Machine {
     }
 }
 
+/// The GPUs that the driver lists, where `provider` computes on one; none in builds without CUDA.
+#[cfg(feature = "cuda")]
+pub(crate) fn gpus(provider: &str) -> Vec<String> {
+    if matches!(provider, "none" | "CPUExecutionProvider") {
+        return Vec::new();
+    }
+    // That they cannot be listed is no reason to give up figures that there are.
+    let devices = engine::cuda::devices().unwrap_or_default();
+    devices.into_iter().map(|device| device.name).collect()
+}
+
+/// The GPUs that the driver lists, where `provider` computes on one; none in builds without CUDA.
+#[cfg(not(feature = "cuda"))]
+pub(crate) fn gpus(_provider: &str) -> Vec<String> {
+    Vec::new()
+}
+
 /// The most memory this process has had resident, in MiB, since it started or since
 /// [`reset_peak_rss`]; `None` where the system does not say.
 pub(crate) fn peak_rss_mb() -> Option<f64> {

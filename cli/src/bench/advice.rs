@@ -9,7 +9,7 @@ const NOTABLE: f64 = 0.03;
 /// One sentence a finding: the best setting, what limits it, and what costs more than it gives.
 pub(super) fn lines(report: &Report) -> Vec<String> {
     let mut lines = Vec::new();
-    let Some(best) = report.runs.iter().max_by(|a, b| a.fps.total_cmp(&b.fps)) else {
+    let Some(best) = report.best() else {
         return lines;
     };
     if report.runs.len() > 1 {

@@ -4,14 +4,18 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 use engine::file::WholeFile;
+use serde_json::json;
 
+use super::page;
 use super::report::Report;
-use super::table;
+use super::table::{self, configuration};
+use super::trace::{self, Recording};
 use crate::args::BenchArgs;
 
 /// Finds out before the first run whether the files can be written.
 pub(super) fn check_writable(args: &BenchArgs) -> Result<()> {
-    for path in [&args.json, &args.csv, &args.markdown].into_iter().flatten() {
+    let files = [&args.json, &args.csv, &args.markdown, &args.html, &args.trace];
+    for path in files.into_iter().flatten() {
         WholeFile::create(path)?;
     }
     Ok(())
@@ -30,7 +34,39 @@ pub(super) fn write(report: &Report, args: &BenchArgs) -> Result<()> {
     if let Some(path) = &args.markdown {
         replace(path, &format!("{}\n", table::markdown(report)))?;
     }
+    if let Some(path) = &args.html {
+        replace(path, &page::page(report)?)?;
+    }
     Ok(())
+}
+
+/// Writes what was recorded of the latest run if that is the fastest so far.
+pub(super) fn write_trace(
+    report: &Report,
+    recording: Option<&Recording>,
+    args: &BenchArgs,
+) -> Result<()> {
+    let (Some(path), Some(recording), Some(best)) = (&args.trace, recording, report.best()) else {
+        return Ok(());
+    };
+    if report.best != report.runs.len().checked_sub(1) {
+        return Ok(());
+    }
+    let title = format!("{}, {}", configuration(best), best.backend);
+    let about = json!({
+        "setting": { "mode": best.mode, "batch": best.batch, "workers": best.workers },
+        "fps": best.fps,
+        "frames": best.frames,
+        "backend": best.backend,
+        "provider": best.provider,
+        "sink": best.sink,
+        "package": report.package.path,
+        "model": report.model.file,
+        "cpu": report.machine.cpu,
+        "measured_at": report.measured_at,
+        "command": report.command,
+    });
+    trace::write(path, recording, &title, &about)
 }
 
 fn replace(path: &Path, text: &str) -> Result<()> {

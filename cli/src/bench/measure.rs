@@ -8,13 +8,15 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use engine::batch::{BatchTrace, DeviceParts, DeviceTimes, Span};
-use engine::metrics::{Attribution, Summary};
+use engine::metrics::{Attribution, Histogram, Summary};
 use engine::pipeline::{
     Mode, Pipeline, PipelineOptions, RunReport, StageRates, Stages, ThreadBudget, cores,
 };
 use engine::sink::{SaveObserver, SinkOptions, SinkTarget};
 
-use super::report::{AttributionSeconds, DeviceSummaries, DeviceTraffic, Run, Spread};
+use super::report::{AttributionSeconds, DeviceSummaries, DeviceTraffic, Histograms, Run, Spread};
+use super::timeline::Timeline;
+use super::trace::Recording;
 use crate::args::BenchArgs;
 use crate::setup::SINK_QUEUE;
 use crate::{interrupt, machine, setup};
@@ -33,6 +35,16 @@ impl fmt::Display for Setting {
         write!(f, "batch {batch}, workers {workers}, {mode}")
     }
 }
+
+/// A setting's numbers, and what `--trace` writes.
+pub(super) struct Measured {
+    pub(super) run: Run,
+    pub(super) recording: Option<Recording>,
+}
+
+/// Bins of the histograms at most, and how narrow they are at least, in milliseconds.
+const BINS: usize = 40;
+const RESOLUTION_MS: f64 = 0.001;
 
 /// Stages that are connected anew for every setting.
 pub(super) struct Bench<'a> {
@@ -63,7 +75,7 @@ impl<'a> Bench<'a> {
 
     /// Warms up, measures every stage alone, then runs; `None` if interrupted before a run was
     /// whole.
-    pub(super) fn measure(&mut self, setting: Setting) -> Result<Option<Run>> {
+    pub(super) fn measure(&mut self, setting: Setting) -> Result<Option<Measured>> {
         let stages = self.stages.take().context("the stages were lost in a failed run")?;
         let options = PipelineOptions {
             batch: setting.batch,
@@ -78,7 +90,7 @@ impl<'a> Bench<'a> {
         run
     }
 
-    fn measure_in(&self, pipeline: &mut Pipeline, setting: Setting) -> Result<Option<Run>> {
+    fn measure_in(&self, pipeline: &mut Pipeline, setting: Setting) -> Result<Option<Measured>> {
         let cancel = interrupt::token();
         if self.args.warmup > 0 {
             let sink =
@@ -139,7 +151,7 @@ impl<'a> Bench<'a> {
         setting: Setting,
         rates: &StageRates,
         mut repeats: Vec<(RunReport, Vec<f64>, Option<f64>)>,
-    ) -> Option<Run> {
+    ) -> Option<Measured> {
         repeats.sort_by(|a, b| a.0.fps().total_cmp(&b.0.fps()));
         let spread = Spread {
             n: repeats.len(),
@@ -147,18 +159,18 @@ impl<'a> Bench<'a> {
             fps_max: repeats.last()?.0.fps(),
         };
         let (report, mut saves, peak_rss_mb) = repeats.swap_remove((repeats.len() - 1) / 2);
-        let per_frame = |time: fn(&BatchTrace) -> Duration| {
-            let mut values: Vec<f64> = report
-                .traces
-                .iter()
-                .map(|trace| time(trace).as_secs_f64() * 1e3 / trace.frames as f64)
-                .collect();
-            Summary::of(&mut values)
+        let values = |time: fn(&BatchTrace) -> Duration| -> Vec<f64> {
+            let traces = report.traces.iter();
+            traces.map(|trace| time(trace).as_secs_f64() * 1e3 / trace.frames as f64).collect()
         };
+        let per_frame = |time| Summary::of(&mut values(time));
+        let histogram = |time| Histogram::of(&values(time), BINS, RESOLUTION_MS);
+        let infer: fn(&BatchTrace) -> Duration = |trace| trace.infer.duration();
+        let composite: fn(&BatchTrace) -> Duration = |trace| trace.composite.duration();
         let (device_ms, device_kb) = device_summaries(&report.traces).unzip();
         let (bound_by, bound_fps) = rates.bound();
         let fps = report.fps();
-        Some(Run {
+        let run = Run {
             backend: stages.backend.name(),
             provider: stages.backend.provider().to_owned(),
             mode: setting.mode.to_string(),
@@ -172,15 +184,19 @@ impl<'a> Bench<'a> {
             wall_s: report.wall().as_secs_f64(),
             fps,
             speedup: None,
-            inference_ms: per_frame(|trace| trace.infer.duration()),
+            inference_ms: per_frame(infer),
             device_ms,
             device_kb,
-            composite_ms: per_frame(|trace| trace.composite.duration()),
+            composite_ms: per_frame(composite),
             composite_cpu_ms: per_frame(|trace| trace.composite_cpu),
             assemble_ms: per_frame(|trace| {
                 trace.assemble.duration().saturating_sub(trace.frame_wait)
             }),
             save_ms: Summary::of(&mut saves),
+            histograms: Histograms {
+                inference_ms: histogram(infer),
+                composite_ms: histogram(composite),
+            },
             inference_fps: rates.infer,
             stage_fps: *rates,
             bound_fps,
@@ -189,7 +205,11 @@ impl<'a> Bench<'a> {
             attribution: AttributionSeconds(Attribution::of(&report.spans, &report.traces)),
             threads: setup::budget(stages, setting.workers, self.encoders(setting.mode)),
             peak_rss_mb,
-        })
+            timeline: Timeline::of(&report),
+        };
+        let recording = self.args.trace.is_some();
+        let recording = recording.then(|| Recording::of(report, self.args.trace_batches));
+        Some(Measured { run, recording })
     }
 }
 

@@ -3,8 +3,11 @@
 mod advice;
 mod export;
 mod measure;
+mod page;
 mod report;
 mod table;
+mod timeline;
+mod trace;
 
 use std::path::PathBuf;
 
@@ -38,6 +41,8 @@ pub(crate) fn run(args: &BenchArgs) -> Result<Outcome> {
         .written("--json", args.json.as_deref())
         .written("--csv", args.csv.as_deref())
         .written("--markdown", args.markdown.as_deref())
+        .written("--html", args.html.as_deref())
+        .written("--trace", args.trace.as_deref())
         .check()?;
     let prepared = setup::prepare(Request {
         root: &package,
@@ -79,9 +84,10 @@ fn measure_all(
 ) -> Result<Outcome> {
     for &setting in settings {
         note!("running     {setting}: {}", bench.budget(setting));
-        let Some(run) = bench.measure(setting)? else { return Ok(Outcome::Interrupted) };
-        report.push(run);
+        let Some(measured) = bench.measure(setting)? else { return Ok(Outcome::Interrupted) };
+        report.push(measured.run);
         export::write(report, args)?;
+        export::write_trace(report, measured.recording.as_ref(), args)?;
         if interrupt::token().is_cancelled() {
             return Ok(Outcome::Interrupted);
         }
@@ -91,7 +97,7 @@ fn measure_all(
 
 /// Prints the table, to stderr where the frames have stdout.
 fn print(report: &Report, args: &BenchArgs) -> Result<()> {
-    let lines = [table::terminal(report)].into_iter().chain(advice::lines(report));
+    let lines = [table::terminal(report)].into_iter().chain(report.advice.iter().cloned());
     let text = lines.collect::<Vec<_>>().join("\n");
     match args.sink {
         SinkTarget::RawStdout => note!("{text}"),

@@ -1,12 +1,19 @@
 //! The results as data: the JSON that `--json` writes is this, and its field names are a contract.
 
-use engine::metrics::{Attribution, Summary};
+use std::ffi::OsString;
+use std::path::Path;
+use std::time::SystemTime;
+
+use engine::file::shell_quoted;
+use engine::metrics::{Attribution, Histogram, Summary};
 use engine::pipeline::{StageRates, ThreadBudget};
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 
+use super::advice;
+use super::timeline::Timeline;
 use crate::args::{BackendChoice, BenchArgs};
-use crate::machine::Machine;
+use crate::machine::{self, Machine};
 use crate::setup::Prepared;
 
 /// Everything one invocation of `bench` found out.
@@ -14,7 +21,14 @@ use crate::setup::Prepared;
 pub(super) struct Report {
     /// Version of this format.
     pub(super) schema: u32,
+    /// When it began, in UTC (RFC 3339).
+    pub(super) measured_at: String,
+    /// The command line, as a shell takes it.
+    pub(super) command: String,
     pub(super) machine: Machine,
+    /// GPUs that a run may use, as the driver names them.
+    pub(super) gpus: Vec<String>,
+    pub(super) libraries: Libraries,
     pub(super) model: ModelReport,
     pub(super) package: PackageReport,
     /// Seconds to load the frames into RAM; `null` where they are streamed.
@@ -23,6 +37,19 @@ pub(super) struct Report {
     pub(super) baseline: Option<Run>,
     /// All settings in the order in which they ran, the baseline first.
     pub(super) runs: Vec<Run>,
+    /// Which of `runs` is the fastest, counted from 0.
+    pub(super) best: Option<usize>,
+    /// What the runs mean, a sentence each.
+    pub(super) advice: Vec<String>,
+}
+
+/// What figures depend on besides this program; `null` where it is not used.
+#[derive(Debug, Serialize)]
+pub(super) struct Libraries {
+    /// What runs the network.
+    pub(super) backend: Option<String>,
+    /// Version of OpenCV, which decodes videos.
+    pub(super) opencv: Option<String>,
 }
 
 #[derive(Debug, Serialize)]
@@ -74,6 +101,8 @@ pub(super) struct Run {
     pub(super) assemble_ms: Summary,
     /// Time to encode and write, one value a frame.
     pub(super) save_ms: Summary,
+    /// How the values behind some of these summaries are distributed.
+    pub(super) histograms: Histograms,
     /// The network alone.
     pub(super) inference_fps: f64,
     /// Each stage alone.
@@ -89,6 +118,15 @@ pub(super) struct Run {
     #[serde(serialize_with = "threads")]
     pub(super) threads: ThreadBudget,
     pub(super) peak_rss_mb: Option<f64>,
+    /// The first batches.
+    pub(super) timeline: Timeline,
+}
+
+/// Milliseconds a frame, one value a batch.
+#[derive(Clone, Debug, Serialize)]
+pub(super) struct Histograms {
+    pub(super) inference_ms: Histogram,
+    pub(super) composite_ms: Histogram,
 }
 
 /// What an accelerator did by its own clock, per frame, one value a batch. Batches overlap, so the
@@ -161,7 +199,14 @@ impl Report {
         let size = package.frame_size();
         Self {
             schema: 1,
+            measured_at: humantime::format_rfc3339_seconds(SystemTime::now()).to_string(),
+            command: command(std::env::args_os()),
             machine,
+            gpus: machine::gpus(stages.backend.provider()),
+            libraries: Libraries {
+                backend: stages.backend.library(),
+                opencv: engine::composite::opencv_version(),
+            },
             model: ModelReport {
                 file: model.as_ref().map(|path| path.display().to_string()),
                 side: stages.backend.geometry().side(),
@@ -181,6 +226,8 @@ impl Report {
             preload_s: stages.store.in_ram().then(|| stages.store.preload_time().as_secs_f64()),
             baseline: None,
             runs: Vec::new(),
+            best: None,
+            advice: Vec::new(),
         }
     }
 
@@ -192,5 +239,17 @@ impl Report {
             self.baseline = Some(run.clone());
         }
         self.runs.push(run);
+        let fastest = self.runs.iter().enumerate().max_by(|a, b| a.1.fps.total_cmp(&b.1.fps));
+        self.best = fastest.map(|(index, _)| index);
+        self.advice = advice::lines(self);
     }
+
+    /// The fastest run.
+    pub(super) fn best(&self) -> Option<&Run> {
+        self.runs.get(self.best?)
+    }
+}
+
+fn command(args: impl Iterator<Item = OsString>) -> String {
+    args.map(|arg| shell_quoted(Path::new(&arg))).collect::<Vec<_>>().join(" ")
 }

@@ -9,14 +9,17 @@ mod bad_output;
 mod bad_package;
 mod bad_settings;
 mod bench;
+mod browser;
 mod compare;
 #[cfg(feature = "tensorrt")]
 mod convert;
 mod doctor;
 #[cfg(feature = "tensorrt")]
 mod doctor_tensorrt;
+mod html;
 mod interrupt;
 mod openvino;
+mod page;
 mod render;
 #[cfg(feature = "tensorrt")]
 mod stand_ins;
@@ -24,4 +27,5 @@ mod support;
 #[cfg(feature = "tensorrt")]
 mod tensorrt;
 mod tools;
+mod trace;
 mod video;

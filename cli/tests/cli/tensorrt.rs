@@ -6,6 +6,7 @@ use engine::file::FileHash;
 use engine::sample::{NetworkKind, SampleOptions};
 use engine_sys::Flavour;
 
+use crate::page;
 use crate::stand_ins::{Rig, flavours};
 use crate::support::{Answer, FRAMES, Workplace, features, frame_names, has_onnxruntime, small};
 
@@ -352,6 +353,10 @@ fn bench_reports_what_the_device_says() {
             "24",
             "--json",
             "out.json",
+            "--html",
+            "out.html",
+            "--trace",
+            "trace.json",
             "--unverified",
             "--compositor",
             "cpu",
@@ -372,6 +377,23 @@ fn bench_reports_what_the_device_says() {
             for (way, floats) in ["up", "down"].into_iter().zip(floats) {
                 assert_eq!(run["device_kb"][way]["p50"], 4.0 * f64::from(floats) / 1e3, "{way}");
             }
+        }
+        let library = report["libraries"]["backend"].as_str().unwrap();
+        assert!(library.starts_with(&format!("{}, version ", flavour.title())), "{library}");
+        assert_eq!(report["gpus"][0], runs[0]["provider"]);
+        let page = page::parse(&fs::read_to_string(work.path("out.html")).unwrap());
+        page::check_numbers(&page, &report);
+        assert!(page.text().contains("device: compute"));
+        let trace = fs::read(work.path("trace.json")).unwrap();
+        let trace: serde_json::Value = serde_json::from_slice(&trace).unwrap();
+        let events = trace["traceEvents"].as_array().unwrap();
+        let infers: Vec<_> = events.iter().filter(|event| event["name"] == "infer").collect();
+        assert_eq!(trace["otherData"]["batches"], infers.len());
+        for infer in infers {
+            let sent =
+                infer["args"]["frames"].as_f64().unwrap() * 4.0 * (6 * 32 * 32 + 16 * 512) as f64;
+            assert_eq!(infer["args"]["device_bytes_up"].as_f64(), Some(sent), "{infer}");
+            assert!(infer["args"]["device_compute_us"].as_f64() > Some(0.0), "{infer}");
         }
         if engine_sys::search::find_nvrtc().is_err() {
             eprintln!("SKIPPED in part: no NVRTC; run scripts/fetch-nvrtc");

@@ -51,6 +51,12 @@ pub trait Backend: Send {
     /// What executes the network under that name, such as `CPUExecutionProvider`.
     fn provider(&self) -> &str;
 
+    /// Name and version of the library that runs the network, as far as it tells; `None` where there
+    /// is no library.
+    fn library(&self) -> Option<String> {
+        None
+    }
+
     /// Sizes of the network.
     fn geometry(&self) -> ModelGeometry;
 

@@ -147,6 +147,12 @@ impl Backend for OnnxRuntime {
         self.provider.name()
     }
 
+    fn library(&self) -> Option<String> {
+        // The library does not tell its version through these bindings, but what it was built of.
+        let build = ort::info();
+        Some(format!("ONNX Runtime ({})", build.strip_prefix("ORT Build Info: ").unwrap_or(build)))
+    }
+
     fn geometry(&self) -> ModelGeometry {
         self.spec.geometry()
     }

@@ -248,6 +248,11 @@ impl Backend for TensorRt {
         &self.context.device().name
     }
 
+    fn library(&self) -> Option<String> {
+        let library = self.engine.library();
+        Some(format!("{}, version {}", library.flavour().title(), library.version()))
+    }
+
     fn geometry(&self) -> ModelGeometry {
         self.plan.spec.geometry()
     }
