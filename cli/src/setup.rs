@@ -9,7 +9,7 @@ use engine::composite::Compositor;
 use engine::dataset::{Features, FrameStore, Pace, Package, StoreMode, StoreOptions};
 use engine::frame::{FrameRate, ModelGeometry};
 use engine::pipeline::{PipelineOptions, Placement, Stages, ThreadBudget, cores};
-use engine::select::{DEFAULT_SIDE, Sample, Watch};
+use engine::select::{DEFAULT_SIDE, Ready, Sample, Watch};
 
 use crate::args::{AudioArgs, BackendArgs, FrameArgs, Workers};
 use crate::audio::Speech;
@@ -37,6 +37,7 @@ pub(crate) enum FrameCount {
 pub(crate) struct Prepared {
     pub(crate) stages: Stages,
     pub(crate) package: Arc<Package>,
+    /// The network's file: what was asked for, or its quantized form where that is what runs.
     pub(crate) model: Option<PathBuf>,
     pub(crate) frames: u64,
 }
@@ -92,18 +93,6 @@ fn prepare_watched(request: Request<'_>, watch: &Watch<'_>) -> Result<Prepared> 
         frame.inputs,
         package.form(),
     ));
-    say(format!(
-        "network     {}: {} x {} on {} ({})",
-        model.as_deref().map_or_else(|| "none".into(), |path| path.display().to_string()),
-        geometry.side(),
-        geometry.side(),
-        backend.name(),
-        match backend.nominal_ms() {
-            Some(ms) => format!("{ms} ms a frame"),
-            None => format!("{}, {} threads", backend.provider(), backend.cpu_threads()),
-        },
-    ));
-
     let rows = match (features, &mut speech) {
         (Some(path), _) => Features::load(path)?,
         (None, Some(speech)) => speech.features(quiet)?,
@@ -158,8 +147,21 @@ fn prepare_watched(request: Request<'_>, watch: &Watch<'_>) -> Result<Prepared> 
         ),
     });
     let assembler = Assembler::new(rows);
-    let sample = Sample { package: root, store: &store, assembler: &assembler };
-    let backend = opened.verified(model.as_deref(), sample, &options, watch)?;
+    // Rows that repeat are for measuring.
+    let made = matches!(count, FrameCount::Rows(_)).then_some(frames);
+    let sample = Sample { package: root, store: &store, assembler: &assembler, frames: made };
+    let Ready { backend, model } = opened.verified(model.as_deref(), sample, &options, watch)?;
+    say(format!(
+        "network     {}: {} x {} on {} ({})",
+        model.as_deref().map_or_else(|| "none".into(), |path| path.display().to_string()),
+        geometry.side(),
+        geometry.side(),
+        backend.name(),
+        match backend.nominal_ms() {
+            Some(ms) => format!("{ms} ms a frame"),
+            None => format!("{}, {} threads", backend.provider(), backend.cpu_threads()),
+        },
+    ));
     let stages = Stages {
         store,
         assembler,
@@ -171,8 +173,7 @@ fn prepare_watched(request: Request<'_>, watch: &Watch<'_>) -> Result<Prepared> 
     let placement = Placement {
         choice: frame.compositor,
         interpolation: frame.interpolation,
-        // Rows that repeat are for measuring.
-        frames: matches!(count, FrameCount::Rows(_)).then_some(frames),
+        frames: made,
         options: PipelineOptions {
             batch: request.largest_batch,
             workers: ThreadBudget::auto_workers(request.largest_batch, cores()),

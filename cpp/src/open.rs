@@ -9,7 +9,7 @@ use engine::dataset::{Features, FrameStore, Package, StoreOptions};
 use engine::pipeline::{
     CancelToken, Pipeline, PipelineOptions, Placement, Stages, ThreadBudget, cores,
 };
-use engine::select::{Sample, Watch};
+use engine::select::{Ready, Sample, Watch};
 
 use crate::error::{Code, Error};
 use crate::options::Options;
@@ -49,13 +49,6 @@ fn open_watched(root: &Path, options: &Options, watch: &Watch<'_>) -> Result<Ope
         package.frame_count(),
         package.form(),
     ));
-    log::info(&format!(
-        "network: {}, {geometry} on {} ({})",
-        model.as_deref().map_or_else(|| "none".into(), |path| path.display().to_string()),
-        backend.name(),
-        backend.provider(),
-        geometry = format_args!("{0} x {0}", geometry.side()),
-    ));
     let compositor = Compositor::new(
         options.compositor,
         options.interpolation,
@@ -74,8 +67,18 @@ fn open_watched(root: &Path, options: &Options, watch: &Watch<'_>) -> Result<Ope
     // To compare an engine over; a package may well have no speech of its own.
     let rows = opened.engine.is_some().then(|| package.features().ok()).flatten();
     let assembler = Assembler::new(rows.unwrap_or_else(Features::empty));
-    let sample = Sample { package: root, store: &store, assembler: &assembler };
-    let backend = opened.verified(model.as_deref(), sample, &options.backend, watch)?;
+    // Nobody expects a call to measure for seconds. What `engine-cli` has found out is used.
+    let frames = Some(0);
+    let sample = Sample { package: root, store: &store, assembler: &assembler, frames };
+    let Ready { backend, model } =
+        opened.verified(model.as_deref(), sample, &options.backend, watch)?;
+    log::info(&format!(
+        "network: {}, {geometry} on {} ({})",
+        model.as_deref().map_or_else(|| "none".into(), |path| path.display().to_string()),
+        backend.name(),
+        backend.provider(),
+        geometry = format_args!("{0} x {0}", geometry.side()),
+    ));
     let stages = Stages {
         store,
         // Each run brings its own speech.

@@ -125,6 +125,7 @@ impl Options {
                 library: paths.openvino_library.map(path).transpose()?,
                 streams: count("streams", raw.streams, 1, 1024)?,
             },
+            ..BackendOptions::default()
         };
         Ok(Self {
             model: paths.model.map(path).transpose()?,

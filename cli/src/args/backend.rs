@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use clap::{Args, ValueEnum};
+use engine::quality::DEFAULT_MIN_PSNR_DB;
 use engine::select::{self, BackendOptions, OpenVinoSettings, PrecisionChoice, TensorRtSettings};
 use engine_sys::Flavour;
 
@@ -30,11 +31,16 @@ pub(crate) struct BackendArgs {
     /// The GPU, counted from 0.
     #[arg(long, value_name = "N", default_value_t = 0, value_parser = clap::value_parser!(u8).range(0..=63))]
     pub(crate) device: u8,
-    /// What the network is computed in. auto: fp32, and a quantized network as it is. TensorRT takes
+    /// What the network is computed in. auto: on a CPU what a short measurement finds fastest of
+    /// what is near enough (--min-psnr), elsewhere fp32, and a quantized network as it is. TensorRT takes
     /// fp32 and fp16 (an engine keeps what it was converted to); OpenVINO fp32, bf16 or fp16 where
     /// the CPU has it, and int8 for a quantized network; ONNX Runtime what the network says.
     #[arg(long, default_value = "auto", value_name = "auto|fp32|fp16|bf16|int8")]
     pub(crate) precision: PrecisionChoice,
+    /// Signal-to-noise ratio in dB that the worst frame must have inside its rectangle, against full
+    /// precision. With --precision auto nothing is taken that is below.
+    #[arg(long, value_name = "DB", default_value_t = DEFAULT_MIN_PSNR_DB, value_parser = decibels)]
+    pub(crate) min_psnr: f64,
     #[command(flatten)]
     pub(crate) tensorrt: TensorRtArgs,
     #[command(flatten)]
@@ -151,6 +157,7 @@ impl BackendArgs {
             device: usize::from(self.device),
             threads: self.threads.map(usize::from),
             precision: self.precision,
+            min_psnr_db: self.min_psnr,
             largest_batch,
             tensorrt: TensorRtSettings {
                 library_folder: tensorrt_lib.clone(),
@@ -166,7 +173,15 @@ impl BackendArgs {
                 library: self.openvino.openvino_lib.clone(),
                 streams: usize::from(self.openvino.streams),
             },
+            ..BackendOptions::default()
         }
+    }
+}
+
+fn decibels(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(db) if (0.0..=100.0).contains(&db) => Ok(db),
+        _ => Err("expected decibels, 0 to 100".to_owned()),
     }
 }
 

@@ -5,7 +5,6 @@ use std::path::PathBuf;
 use clap::Args;
 use engine::composite::Interpolation;
 use engine::dataset::Inputs;
-use engine::quality::DEFAULT_MIN_PSNR_DB;
 
 use super::backend::{BackendArgs, BackendChoice};
 
@@ -15,6 +14,8 @@ Examples:
       How far the frames of another network are from those of model.onnx.
   engine-cli compare model.onnx model.engine --package avatar/ --picture worst.png
       What TensorRT makes of a network; the worst frames as a picture.
+  engine-cli compare model.onnx model.onnx --package avatar/ --backend openvino --precision bf16
+      What a precision costs.
   engine-cli compare a.onnx b.onnx --package avatar/ --all --json quality.json
       Every frame of the package, and a file for programs.
 
@@ -28,7 +29,8 @@ pub(crate) struct CompareArgs {
     /// precision, or an engine.
     #[arg(value_name = "REFERENCE")]
     pub(crate) reference: PathBuf,
-    /// The network that is judged, an ONNX file or an engine. It runs as the options below say.
+    /// The network that is judged, an ONNX file or an engine. It runs as the options below say; with
+    /// --precision auto in full precision, and a quantized network as it is.
     #[arg(value_name = "CANDIDATE")]
     pub(crate) candidate: PathBuf,
     /// The avatar package whose frames are made.
@@ -41,9 +43,6 @@ pub(crate) struct CompareArgs {
     /// frame where they are 180 pixels wide.
     #[arg(long, conflicts_with = "frames")]
     pub(crate) all: bool,
-    /// Signal-to-noise ratio that the worst frame must have inside its rectangle, in dB.
-    #[arg(long, value_name = "DB", default_value_t = DEFAULT_MIN_PSNR_DB, value_parser = decibels)]
-    pub(crate) min_psnr: f64,
     /// How many of the worst frames are listed and on the picture.
     #[arg(long, value_name = "K", default_value_t = 3, value_parser = clap::value_parser!(u8).range(1..=20))]
     pub(crate) worst: u8,
@@ -65,11 +64,4 @@ pub(crate) struct CompareArgs {
     pub(crate) interpolation: Interpolation,
     #[command(flatten)]
     pub(crate) backend: BackendArgs,
-}
-
-fn decibels(text: &str) -> Result<f64, String> {
-    match text.parse::<f64>() {
-        Ok(db) if (0.0..=100.0).contains(&db) => Ok(db),
-        _ => Err("expected decibels, 0 to 100".to_owned()),
-    }
 }

@@ -12,10 +12,9 @@ use engine::dataset::{FrameStore, Package, StoreMode, StoreOptions};
 use engine::file::WholeFile;
 use engine::frame::ModelGeometry;
 use engine::onnx::Model;
-use engine::onnx::precision::Precision;
 use engine::pipeline::cores;
 use engine::quality::{CompositedFrames, Excerpt, Picture, composite};
-use engine::select::{self, BackendOptions, ProviderChoice, Watch, is_engine};
+use engine::select::{self, BackendOptions, PrecisionChoice, ProviderChoice, Watch, is_engine};
 use engine::verify::evenly_spaced;
 
 use crate::args::{BackendChoice, CompareArgs};
@@ -119,14 +118,18 @@ fn reference_options(args: &CompareArgs, candidate: &BackendOptions) -> BackendO
         true => BackendChoice::Tensorrt,
         false => BackendChoice::Onnxruntime,
     };
-    let mut options = BackendOptions {
-        backend: args.reference_backend.unwrap_or(default).into(),
+    let backend = args.reference_backend.unwrap_or(default);
+    let precision = match backend {
+        BackendChoice::Simulated => PrecisionChoice::Auto,
+        _ => PrecisionChoice::Fp32,
+    };
+    BackendOptions {
+        backend: backend.into(),
         provider: Some(ProviderChoice::Cpu),
+        precision,
         largest_batch: REFERENCE_BATCH,
         ..candidate.clone()
-    };
-    options.tensorrt.precision = Precision::Fp32;
-    options
+    }
 }
 
 /// What is compared over, opened once a network has said what size it is.
@@ -175,6 +178,7 @@ fn frames(
         Part::Reference => ("reference", REFERENCE_BATCH),
         Part::Candidate => ("candidate", CANDIDATE_BATCH),
     };
+    // As it was opened: a comparison does not ask what is fastest.
     let mut opened = select::open(Some(model), options, watch)?;
     opened.remarks.iter().for_each(|remark| (watch.say)(remark));
     let backend = &mut *opened.backend;

@@ -68,8 +68,8 @@ impl Report {
             package: args.package.display().to_string(),
             inputs: args.inputs.to_string(),
             interpolation: args.interpolation.to_string(),
-            min_psnr_db: args.min_psnr,
-            passed: quality.check(args.min_psnr).is_ok(),
+            min_psnr_db: args.backend.min_psnr,
+            passed: quality.check(args.backend.min_psnr).is_ok(),
             quality,
         }
     }

@@ -93,8 +93,8 @@ fn ctrl_c_ends_the_encoding() {
     let mut child = work.start(&[&args, &SIMULATED[..]].concat());
     let mut stderr = BufReader::new(child.stderr.take().unwrap());
     let mut said = String::new();
-    // The network is opened after the sound and before the encoder begins.
-    while !said.contains("network ") {
+    // The package is opened after the sound and before the encoder begins.
+    while !said.contains("package ") {
         assert_ne!(stderr.read_line(&mut said).unwrap(), 0, "{said}");
     }
     interrupt(&child);

@@ -20,6 +20,7 @@ mod html;
 mod interrupt;
 mod openvino;
 mod page;
+mod precision;
 mod render;
 #[cfg(feature = "tensorrt")]
 mod stand_ins;

@@ -34,13 +34,17 @@ pub(crate) fn small() -> SampleOptions {
     }
 }
 
-/// A temporary folder, which is the program's working folder.
-pub(crate) struct Workplace(TempDir);
+/// A temporary folder, which is the program's working folder, and another one where it keeps what it
+/// found out.
+pub(crate) struct Workplace {
+    folder: TempDir,
+    cache: TempDir,
+}
 
 impl Workplace {
     /// An empty one.
     pub(crate) fn empty() -> Self {
-        Self(tempfile::tempdir().unwrap())
+        Self { folder: tempfile::tempdir().unwrap(), cache: tempfile::tempdir().unwrap() }
     }
 
     /// One with a [`small`] package in `pkg`.
@@ -61,7 +65,7 @@ impl Workplace {
     }
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {
-        self.0.path().join(name)
+        self.folder.path().join(name)
     }
 
     pub(crate) fn write(&self, name: &str, contents: impl AsRef<[u8]>) {
@@ -77,7 +81,11 @@ impl Workplace {
     /// The program, about to run here.
     pub(crate) fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_engine-cli"));
-        command.args(args).current_dir(self.0.path()).stdin(Stdio::null());
+        command
+            .args(args)
+            .current_dir(self.folder.path())
+            .env("XDG_CACHE_HOME", self.cache.path())
+            .stdin(Stdio::null());
         command
     }
 
@@ -94,6 +102,13 @@ impl Workplace {
     /// Starts the program with its output kept for [`Answer::of`].
     pub(crate) fn start(&self, args: &[&str]) -> Child {
         self.command(args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+    }
+
+    /// The files in which the program keeps what it measured.
+    pub(crate) fn decisions(&self) -> Vec<PathBuf> {
+        let folder = self.cache.path().join("talking-head-engine/decisions");
+        let entries = fs::read_dir(folder).into_iter().flatten();
+        entries.map(|entry| entry.unwrap().path()).collect()
     }
 
     /// The sorted names in a folder, hidden ones included; none where there is no such folder.

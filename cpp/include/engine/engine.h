@@ -153,7 +153,8 @@ enum {
  * OpenVINO fp32, bf16 or fp16 where the processor has it, and int8 for a quantized network, ONNX
  * Runtime what the network says. What a backend does not have is refused. */
 enum {
-    /* fp32, and a quantized network as it is. */
+    /* fp32, and a quantized network as it is; on a processor what `engine-cli` has found by measuring,
+     * where it has (see its --precision). Nothing is measured here. */
     ENGINE_PRECISION_AUTO = 0,
     ENGINE_PRECISION_FP32 = 1,
     ENGINE_PRECISION_FP16 = 2,

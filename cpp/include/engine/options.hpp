@@ -39,7 +39,8 @@ enum class Provider : std::int32_t {
 // OpenVINO fp32, bf16 or fp16 where the processor has it, and int8 for a quantized network, ONNX
 // Runtime what the network says. What a backend does not have is refused.
 enum class Precision : std::int32_t {
-    // fp32, and a quantized network as it is.
+    // fp32, and a quantized network as it is; on a processor what `engine-cli` has found by measuring,
+    // where it has (see its --precision). Nothing is measured here.
     automatic = ENGINE_PRECISION_AUTO,
     fp32 = ENGINE_PRECISION_FP32,
     fp16 = ENGINE_PRECISION_FP16,

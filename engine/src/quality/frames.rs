@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::meter::infinite_as_null;
+use super::meter::decibels;
 use super::{Quality, TooFar};
 
 /// How far one composited frame is from the reference, inside its rectangle.
@@ -12,7 +12,7 @@ pub struct FrameQuality {
     pub frame: u64,
     /// Peak signal-to-noise ratio in dB, over the bytes of all three channels; infinite, written as
     /// null, where the two are equal.
-    #[serde(with = "infinite_as_null")]
+    #[serde(with = "decibels")]
     pub psnr_db: f64,
     /// Structural similarity, 1 where the two are equal; `None` where the rectangle is too small for
     /// it ([`ssim`](super::ssim)).

@@ -29,10 +29,10 @@ pub struct Quality {
     pub frames: u64,
     /// Peak signal-to-noise ratio in dB, `10 log10(255^2 / MSE)` with the mean over all bytes of all
     /// images; infinite, written as null, where all are equal.
-    #[serde(with = "infinite_as_null")]
+    #[serde(with = "decibels")]
     pub psnr_db: f64,
     /// The same of the worst image alone.
-    #[serde(with = "infinite_as_null")]
+    #[serde(with = "decibels")]
     pub worst_psnr_db: f64,
     /// Number of the worst image, the first where several are.
     pub worst_frame: u64,
@@ -122,8 +122,8 @@ fn psnr_db(mean_square: f64) -> f64 {
     10.0 * (255.0 * 255.0 / mean_square).log10()
 }
 
-/// JSON has no infinity.
-pub(super) mod infinite_as_null {
+/// Decibels in JSON, which has no infinity: null is infinite.
+pub(crate) mod decibels {
     use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
     pub(crate) fn serialize<S: Serializer>(db: &f64, serializer: S) -> Result<S::Ok, S::Error> {

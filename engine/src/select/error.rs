@@ -6,6 +6,8 @@ use engine_sys::HOW_TO_BUILD_IN;
 
 use super::PrecisionChoice;
 use crate::backend::BackendError;
+use crate::dataset::DatasetError;
+use crate::verify::VerifyError;
 
 /// The backend that was asked for cannot be had.
 #[derive(Debug, thiserror::Error)]
@@ -27,6 +29,12 @@ pub enum SelectError {
     /// The backend does not open.
     #[error(transparent)]
     Backend(#[from] BackendError),
+    /// The package cannot be read.
+    #[error(transparent)]
+    Dataset(#[from] DatasetError),
+    /// What runs the network could not be compared with full precision.
+    #[error(transparent)]
+    Verify(#[from] VerifyError),
     /// This build has no TensorRT, or none of the flavour that was asked for.
     #[error("this program was built without {what}: {HOW_TO_BUILD_IN}")]
     NotBuilt {
@@ -123,6 +131,9 @@ impl SelectError {
 
     /// Whether somebody asked to stop.
     pub fn is_cancelled(&self) -> bool {
+        if let Self::Verify(VerifyError::Cancelled) = self {
+            return true;
+        }
         #[cfg(feature = "tensorrt")]
         if let Self::Convert(crate::convert::ConvertError::Cancelled) = self {
             return true;

@@ -62,7 +62,7 @@ impl LoadedEngine {
                 return Ok(());
             }
         };
-        let Sample { package, store, assembler } = sample;
+        let Sample { package, store, assembler, .. } = sample;
         let reference = Reference { onnxruntime: &onnxruntime, store, assembler, package };
         let comparison = match verify_engine(&record, backend, &reference, watch.cancelled) {
             Ok(comparison) => comparison,

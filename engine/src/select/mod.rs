@@ -1,6 +1,7 @@
 //! From what a user asks for to a backend that is ready to run: which runtime, on which device, and
 //! for TensorRT an engine of the network, made first where there is none.
 
+mod contest;
 mod error;
 #[cfg(feature = "tensorrt")]
 mod loaded;
@@ -20,7 +21,7 @@ mod tensorrt;
 #[path = "tensorrt_absent.rs"]
 mod tensorrt;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 #[cfg(feature = "tensorrt")]
@@ -48,6 +49,8 @@ pub struct Opened {
     pub remarks: Vec<String>,
     /// The engine that TensorRT runs, to be compared with its network before it is used.
     pub engine: Option<LoadedEngine>,
+    /// Whether what runs it, and in which precision, is still to be found out by measuring.
+    pub(crate) undecided: bool,
 }
 
 impl Opened {
@@ -67,12 +70,24 @@ pub struct Sample<'a> {
     pub store: &'a FrameStore,
     /// Its inputs.
     pub assembler: &'a Assembler,
+    /// Frames that are to be made, where that is known: few are not worth a measurement.
+    pub frames: Option<u64>,
+}
+
+/// What runs a network from now on.
+pub struct Ready {
+    /// The backend.
+    pub backend: Box<dyn Backend>,
+    /// The file that it runs: the network that was asked for, or its quantized form.
+    pub model: Option<PathBuf>,
 }
 
 impl Opened {
     /// The backend, to be used from now on. Where that is an engine, it is first compared with its
     /// network over `sample`, once on each GPU ([`LoadedEngine::verify`]). One that is too far from
-    /// `model`, its network, is given up for ONNX Runtime where the choice is free.
+    /// `model`, its network, is given up for ONNX Runtime where the choice is free. Where runtime and
+    /// precision are left open on a processor, they are measured, once, and the fastest is taken of
+    /// those whose frames are near enough to full precision ([`BackendOptions::min_psnr_db`]).
     ///
     /// # Errors
     /// When the engine is not to be used and nothing else may take its place, or the comparison
@@ -83,17 +98,22 @@ impl Opened {
         sample: Sample<'_>,
         options: &BackendOptions,
         watch: &Watch<'_>,
-    ) -> Result<Box<dyn Backend>, SelectError> {
-        let Some(engine) = self.engine else { return Ok(self.backend) };
+    ) -> Result<Ready, SelectError> {
+        if let (true, Some(model)) = (self.undecided, model) {
+            return contest::settle(self.backend, model, sample, options, watch);
+        }
+        let ready = |backend| Ready { backend, model: model.map(Path::to_owned) };
+        let Some(engine) = self.engine else { return Ok(ready(self.backend)) };
         match (engine.verify(&mut *self.backend, sample, options, watch), model) {
             (Err(error), Some(model)) if error.is_too_far() && options.may_choose(model) => {
                 (watch.say)(&format!("warning: {error}"));
                 drop(self.backend);
                 let opened = open_without_tensorrt(model, options)?;
                 opened.remarks.iter().for_each(|remark| (watch.say)(remark));
-                Ok(opened.backend)
+                // No engine is opened here, so that this is not for ever.
+                opened.verified(Some(model), sample, options, watch)
             }
-            (verified, _) => verified.map(|()| self.backend),
+            (verified, _) => verified.map(|()| ready(self.backend)),
         }
     }
 }
@@ -230,7 +250,8 @@ fn on_cpu(
 ) -> Result<Opened, SelectError> {
     let opened = onnxruntime(model, Provider::Cpu, options)?;
     remarks.push(format!("backend     onnxruntime on the CPU: {why}"));
-    Ok(opened.after(remarks))
+    let undecided = options.precision == PrecisionChoice::Auto;
+    Ok(Opened { undecided, ..opened.after(remarks) })
 }
 
 /// The ONNX file at `model`, which declares what the engine can feed.
@@ -246,7 +267,7 @@ fn declared(model: &Path) -> Result<ModelSpec, SelectError> {
 }
 
 fn silent(backend: impl Backend + 'static) -> Opened {
-    Opened { backend: Box::new(backend), remarks: Vec::new(), engine: None }
+    Opened { backend: Box::new(backend), remarks: Vec::new(), engine: None, undecided: false }
 }
 
 /// A session of ONNX Runtime for `model`.

@@ -5,7 +5,7 @@ use std::path::Path;
 use engine_sys::search::find_openvino;
 
 use super::precision::quantized_remark;
-use super::{BackendOptions, Opened, PrecisionChoice, SelectError, read};
+use super::{BackendOptions, OpenVinoSettings, Opened, PrecisionChoice, SelectError, chain, read};
 use crate::backend::{BackendError, OpenVino, OpenVinoOptions, OpenVinoPrecision};
 use crate::threads::cores;
 
@@ -35,5 +35,21 @@ pub(super) fn open(model: &Path, options: &BackendOptions) -> Result<Opened, Sel
     let mut remarks =
         vec![format!("backend     OpenVINO {version} from {}, {streams}", library.display())];
     remarks.extend(quantized_remark(quantized, options.precision));
-    Ok(Opened { backend: Box::new(backend), remarks, engine: None })
+    let undecided = options.precision == PrecisionChoice::Auto && !quantized;
+    Ok(Opened { backend: Box::new(backend), remarks, engine: None, undecided })
+}
+
+/// What is known about OpenVINO here.
+pub(super) struct Probe {
+    /// Version and build of its library.
+    pub(super) version: String,
+    /// Whether the processor computes in bf16.
+    pub(super) bf16: bool,
+}
+
+/// Looks for OpenVINO; or says why it cannot be used.
+pub(super) fn probe(settings: &OpenVinoSettings) -> Result<Probe, String> {
+    let library = find_openvino(settings.library.as_deref()).map_err(|error| chain(&error))?;
+    let (version, cpu) = OpenVino::describe(&library).map_err(|error| chain(&error))?;
+    Ok(Probe { version, bf16: cpu.precisions().contains(&OpenVinoPrecision::Bf16) })
 }

@@ -8,6 +8,7 @@ use super::{PrecisionChoice, SelectError, is_engine};
 use crate::backend::{DevicePlan, OnnxRuntimeOptions, Provider, find_onnxruntime};
 use crate::dataset::{Inputs, Package};
 use crate::file::cache_folder;
+use crate::quality::DEFAULT_MIN_PSNR_DB;
 use crate::threads::cores;
 
 /// What runs the network.
@@ -53,6 +54,11 @@ pub struct BackendOptions {
     pub threads: Option<usize>,
     /// What the network is computed in.
     pub precision: PrecisionChoice,
+    /// Signal-to-noise ratio in dB that the worst frame must have, inside its rectangle and against
+    /// full precision, for a precision that nobody named to be taken.
+    pub min_psnr_db: f64,
+    /// Where it is kept what was decided by measuring; `None` where no such folder is known.
+    pub decisions: Option<PathBuf>,
     /// The largest batch that will be run, for an engine that is made here.
     pub largest_batch: usize,
     /// How TensorRT runs.
@@ -86,6 +92,8 @@ impl Default for BackendOptions {
             device: 0,
             threads: None,
             precision: PrecisionChoice::Auto,
+            min_psnr_db: DEFAULT_MIN_PSNR_DB,
+            decisions: cache_folder().map(|folder| folder.join("decisions")),
             largest_batch: 1,
             tensorrt: TensorRtSettings::default(),
             openvino: OpenVinoSettings::default(),

@@ -9,7 +9,8 @@ use crate::onnx::precision::Precision;
 /// What a network is computed in.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum PrecisionChoice {
-    /// 32-bit floats; a quantized network as it is.
+    /// 32-bit floats; a quantized network as it is. On a processor, whichever is fastest of those that
+    /// are near enough ([`BackendOptions::min_psnr_db`]).
     #[default]
     Auto,
     /// 32-bit floats.

@@ -116,7 +116,7 @@ impl Shop<'_> {
                         remarks.push(remark);
                         let engine = LoadedEngine { path: path.to_owned(), record };
                         let (backend, engine) = (Box::new(backend), Some(engine));
-                        return Ok(Opened { backend, remarks, engine });
+                        return Ok(Opened { backend, remarks, engine, undecided: false });
                     }
                     Err(error) => Some(error),
                 },
@@ -196,7 +196,7 @@ impl Shop<'_> {
         let (backend, remark) =
             self.load(&path, &plan, installed).map_err(|error| tried(&error))?;
         let engine = Some(LoadedEngine { path, record: Some(record) });
-        Ok(Opened { backend: Box::new(backend), remarks: vec![remark], engine })
+        Ok(Opened { backend: Box::new(backend), remarks: vec![remark], engine, undecided: false })
     }
 
     /// The engine that is kept at `path`, if it is one of that network and loads.
@@ -224,7 +224,12 @@ impl Shop<'_> {
                 let engine = Some(LoadedEngine { path: path.to_owned(), record: Some(record) });
                 let kept = format!("engine      {}, made before", path.display());
                 let remarks = vec![remark, kept];
-                Kept::Loads(Box::new(Opened { backend: Box::new(backend), remarks, engine }))
+                Kept::Loads(Box::new(Opened {
+                    backend: Box::new(backend),
+                    remarks,
+                    engine,
+                    undecided: false,
+                }))
             }
             Err(error) => Kept::Unusable(chain(&error)),
         }

@@ -1,0 +1,139 @@
+//! Which runtime and precision run a network on the processor, where that is left open: the fastest
+//! of a short measurement whose frames are near enough to those in full precision.
+
+mod candidate;
+mod floor;
+mod kept;
+mod network;
+mod outcome;
+mod quantized;
+mod speed;
+
+use std::path::Path;
+
+use self::candidate::Candidate;
+use self::floor::{Floor, Scene};
+use self::kept::Key;
+use self::network::Network;
+use self::outcome::hold;
+use self::quantized::Quantized;
+use super::{BackendOptions, Opened, Ready, Sample, SelectError, Watch, chain, openvino};
+use crate::backend::Backend;
+use crate::file::shell_quoted;
+use crate::verify::evenly_spaced;
+
+/// Frames that are compared.
+const FRAMES: usize = 12;
+/// The first frames of a package that is streamed, from which those are: each comparison decodes all
+/// of them.
+const STREAMED_SPAN: usize = 250;
+/// Fewer frames than this are made without a measurement: with the real network that takes about as
+/// long as so many frames have to gain from one that is twice as fast.
+const WORTH_MEASURING: u64 = 300;
+
+/// Takes over from `reference`, which was opened for `model` in full precision (or as it is, where it
+/// is quantized), if something else is faster and near enough. What was decided before is not measured
+/// again.
+///
+/// # Errors
+/// When the reference or the package fails, or somebody asked to stop. A candidate that fails is
+/// left out.
+pub(super) fn settle(
+    reference: Box<dyn Backend>,
+    model: &Path,
+    sample: Sample<'_>,
+    options: &BackendOptions,
+    watch: &Watch<'_>,
+) -> Result<Ready, SelectError> {
+    let say = |line: &str| (watch.say)(line);
+    let stay = |backend| Ready { backend, model: Some(model.to_owned()) };
+    let network = Network::read(model)?;
+    let openvino = openvino::probe(&options.openvino);
+    if let Err(why) = &openvino {
+        say(&format!("backend     not openvino: {why}"));
+    }
+    let openvino = openvino.ok();
+    if let Quantized::Foreign { why } = &network.quantized {
+        say(&format!("precision   not int8: {why}"));
+    }
+    let (first, candidates) = network.candidates(options.backend, openvino.as_ref());
+    if candidates.is_empty() {
+        return Ok(stay(reference));
+    }
+    let key = network.key(openvino.as_ref(), sample, options)?;
+    let folder = options.decisions.as_deref();
+    if let Some((line, winner)) = folder.and_then(|folder| known(&key, folder)) {
+        if winner == first {
+            say(&line);
+            return Ok(stay(reference));
+        }
+        // Nothing else is opened because a file in the cache folder says so.
+        if candidates.contains(&winner) {
+            say(&line);
+            // One network in memory is enough.
+            drop(reference);
+            let form = network.form(winner);
+            return match winner.open(form, options) {
+                Ok(opened) => Ok(ready(opened, form, watch)),
+                Err(error) => {
+                    say(&format!("warning: not {winner}: {}", chain(&error)));
+                    Ok(ready(first.open(model, options)?, model, watch))
+                }
+            };
+        }
+    }
+    let few = sample.frames.is_some_and(|frames| frames < WORTH_MEASURING);
+    if few || sample.assembler.features().rows() == 0 {
+        let why = match few {
+            true => {
+                format!("others were not measured, which pays from {WORTH_MEASURING} frames on")
+            }
+            false => "there are no features to compare others over".to_owned(),
+        };
+        say(&format!("backend     {first}: {why}"));
+        return Ok(stay(reference));
+    }
+    say("measuring   what runs this network fastest here, for a few seconds, once");
+    let scene = Scene { sample, frames: frames(sample), cancelled: watch.cancelled };
+    let mut floor = Floor::new(&network, scene, options, reference);
+    let reference_ms = floor.reference_ms()?;
+    let outcome = hold(first, reference_ms, &candidates, options.min_psnr_db, &mut floor)?;
+    let (reference, best) = floor.leave();
+    outcome.lines().iter().for_each(|line| say(line));
+    if let (Quantized::None, false) = (&network.quantized, network.is_quantized) {
+        say(&format!(
+            "hint        `engine-cli quantize {} --package {}` makes a form in int8, which may be \
+             faster",
+            shell_quoted(model),
+            shell_quoted(sample.package)
+        ));
+    }
+    if let Some(Err(error)) = folder.map(|folder| key.keep(folder, &outcome)) {
+        // It is measured again next time.
+        say(&format!("warning: {}", chain(&error)));
+    }
+    Ok(match (best, outcome.winner()) {
+        (Some(best), Some(winner)) => ready(best, network.form(winner.candidate), watch),
+        _ => stay(reference),
+    })
+}
+
+/// What was decided before, and the line that says so.
+fn known(key: &Key, folder: &Path) -> Option<(String, Candidate)> {
+    let outcome = key.find(folder)?;
+    let line = format!("{}; measured before", outcome.lines().first()?);
+    Some((line, outcome.winner()?.candidate))
+}
+
+/// The frames that are compared.
+fn frames(sample: Sample<'_>) -> Vec<u64> {
+    let rows = usize::try_from(sample.assembler.features().frames()).unwrap_or(usize::MAX);
+    let span = if sample.store.in_ram() { rows } else { rows.min(STREAMED_SPAN) };
+    evenly_spaced(sample.store.package().frame_count().min(span), FRAMES)
+}
+
+/// The winner, with what is to be said about it.
+fn ready(opened: Opened, model: &Path, watch: &Watch<'_>) -> Ready {
+    opened.remarks.iter().for_each(|remark| (watch.say)(remark));
+    Ready { backend: opened.backend, model: Some(model.to_owned()) }
+}

@@ -1,0 +1,108 @@
+//! A network, and what could run it on the processor.
+
+use std::path::Path;
+
+use super::super::openvino::Probe;
+use super::super::{BackendChoice, BackendOptions, Sample, SelectError};
+use super::candidate::{Candidate, Computed, Runtime};
+use super::kept::Key;
+use super::quantized::Quantized;
+use crate::backend::{BackendError, OnnxRuntime, find_onnxruntime};
+use crate::file::FileHash;
+use crate::onnx::Model;
+use crate::threads::cores;
+
+/// A network, and what lies beside it.
+pub(super) struct Network<'a> {
+    path: &'a Path,
+    hash: FileHash,
+    /// Whether it is quantized itself.
+    pub(super) is_quantized: bool,
+    /// Its quantized form.
+    pub(super) quantized: Quantized,
+}
+
+impl<'a> Network<'a> {
+    pub(super) fn read(path: &'a Path) -> Result<Self, SelectError> {
+        let data = Model::read(path).map_err(BackendError::from)?;
+        let hash = FileHash::of(&data);
+        let is_quantized = Model::decode(path, &data).map_err(BackendError::from)?.is_quantized();
+        let quantized = match is_quantized {
+            true => Quantized::None,
+            false => Quantized::beside(path, &hash),
+        };
+        Ok(Self { path, hash, is_quantized, quantized })
+    }
+
+    /// The reference, and what else may run the network: what is likely to be fastest first.
+    pub(super) fn candidates(
+        &self,
+        backend: BackendChoice,
+        openvino: Option<&Probe>,
+    ) -> (Candidate, Vec<Candidate>) {
+        let only_openvino = backend == BackendChoice::OpenVino;
+        let computed = if self.is_quantized { Computed::Int8 } else { Computed::Fp32 };
+        let first = if only_openvino { Runtime::OpenVino } else { Runtime::OnnxRuntime };
+        let runtime = if openvino.is_some() { Runtime::OpenVino } else { Runtime::OnnxRuntime };
+        let mut candidates = Vec::new();
+        if let Quantized::Fits { .. } = self.quantized {
+            candidates.push(Candidate::new(runtime, Computed::Int8));
+        }
+        if openvino.is_some_and(|openvino| openvino.bf16) && !self.is_quantized {
+            candidates.push(Candidate::new(runtime, Computed::Bf16));
+        }
+        if runtime != first {
+            candidates.push(Candidate::new(runtime, computed));
+        }
+        (Candidate::new(first, computed), candidates)
+    }
+
+    /// The file that a candidate runs.
+    pub(super) fn form(&self, candidate: Candidate) -> &Path {
+        match &self.quantized {
+            Quantized::Fits { path, .. } if candidate.computed == Computed::Int8 => path,
+            _ => self.path,
+        }
+    }
+
+    /// What a decision about it is kept under.
+    pub(super) fn key(
+        &self,
+        openvino: Option<&Probe>,
+        sample: Sample<'_>,
+        options: &BackendOptions,
+    ) -> Result<Key, SelectError> {
+        let package = sample.store.package();
+        let mut libraries = Vec::new();
+        if options.backend != BackendChoice::OpenVino {
+            let library = find_onnxruntime(options.onnxruntime_library.as_deref());
+            let version = library.and_then(|library| OnnxRuntime::library_version(&library));
+            libraries.push(format!("ONNX Runtime {}", version.map_err(BackendError::from)?));
+        }
+        libraries.extend(openvino.map(|openvino| format!("OpenVINO {}", openvino.version)));
+        Ok(Key {
+            engine: env!("CARGO_PKG_VERSION").to_owned(),
+            model: self.hash.clone(),
+            quantized: self.quantized.hash().cloned(),
+            package: package.fingerprint()?,
+            inputs: package.inputs().to_string(),
+            cpu: cpu(),
+            cores: cores(),
+            settings: format!(
+                "{:?}, {:?} threads, {} streams",
+                options.backend, options.threads, options.openvino.streams
+            ),
+            batch: options.largest_batch,
+            min_psnr_db: options.min_psnr_db,
+            libraries,
+        })
+    }
+}
+
+/// The processor's own name; empty where it does not say.
+fn cpu() -> String {
+    let cpuinfo = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let mut lines = cpuinfo.lines().filter_map(|line| line.split_once(':'));
+    let name = lines.find(|(key, _)| key.trim() == "model name");
+    name.map_or_else(String::new, |(_, name)| name.trim().to_owned())
+}
