@@ -11,7 +11,7 @@ mod tensorrt;
 pub use error::BackendError;
 pub use library::{LibraryError, find_onnxruntime};
 pub use onnxruntime::{OnnxRuntime, OnnxRuntimeOptions, Provider};
-pub(crate) use onnxruntime::{open_session, tensor_infos};
+pub(crate) use onnxruntime::{open_session, session_of, tensor_infos};
 pub use simulated::Simulated;
 pub(crate) use spec::TensorInfo;
 pub use spec::{BatchLimit, ModelSpec};
