@@ -82,6 +82,9 @@ fn describe(network: &Network) {
     if let Some(batch) = changes.fixed_batch {
         note!("batch       was fixed to {batch}, and is symbolic now");
     }
+    if changes.symmetric > 0 {
+        note!("quantized   {} tensors were uint8, and are int8 around 0 now", changes.symmetric);
+    }
     if let Some(half) = &changes.half {
         note!(
             "precision   fp16: {:.1} MB of weights are {:.1} MB now",

@@ -1,5 +1,6 @@
 //! `engine-cli quantize`.
 
+use std::cell::RefCell;
 use std::fs;
 use std::path::Path;
 
@@ -52,9 +53,9 @@ pub(crate) fn run(args: &QuantizeArgs) -> Result<Outcome> {
     };
     note!("network     {}", model.display());
     note!("package     {}", options.package.display());
-    let mut shown = Shown::default();
-    let quantized = quantize(&model, &options, &mut |stage, done, total| {
-        shown.set(stage, done, total);
+    let shown = RefCell::new(Shown::default());
+    let quantized = quantize(&model, &options, &|stage, done, total| {
+        shown.borrow_mut().set(stage, done, total);
         interrupt::token().is_cancelled()
     })?;
     drop(shown);
@@ -68,7 +69,7 @@ pub(crate) fn run(args: &QuantizeArgs) -> Result<Outcome> {
 struct Shown(Option<(Stage, Progress)>);
 
 impl Shown {
-    fn set(&mut self, stage: Stage, done: usize, total: Option<usize>) {
+    fn set(&mut self, stage: Stage, done: usize, total: usize) {
         if self.0.as_ref().is_none_or(|(shown, _)| *shown != stage) {
             // The bar before has to be gone first.
             self.0 = None;
@@ -77,8 +78,7 @@ impl Shown {
                 Stage::Probing => ("trying each layer alone", "layers"),
                 Stage::Judging => ("comparing frames", "networks"),
             };
-            let total = total.unwrap_or(0) as u64;
-            self.0 = Some((stage, Progress::new(what, unit, total, false)));
+            self.0 = Some((stage, Progress::new(what, unit, total as u64, false)));
         }
         if let Some((_, progress)) = &mut self.0 {
             progress.set(done as u64);
@@ -109,6 +109,7 @@ fn summarise(
         }
         note!("            the others in 8 bits: {quality}");
     }
+    note!("for TensorRT, in int8 around 0: {}", quantized.symmetric);
     let megabytes = |path: &Path| -> Result<f64> {
         let metadata = fs::metadata(path).with_context(|| path.display().to_string())?;
         Ok(metadata.len() as f64 / 1e6)

@@ -4,7 +4,10 @@ use std::path::PathBuf;
 
 use clap::Args;
 use engine::dataset::Inputs;
-use engine::quantize::{DEFAULT_FRAMES, DEFAULT_MIN_PSNR_DB};
+use engine::quality::DEFAULT_MIN_PSNR_DB;
+use engine::quantize::DEFAULT_FRAMES;
+
+use super::compare::decibels;
 
 pub(super) const EXAMPLES: &str = "\
 Examples:
@@ -53,9 +56,4 @@ fn onnx_file(text: &str) -> Result<PathBuf, String> {
         true => Ok(PathBuf::from(text)),
         false => Err("expected a name that ends in .onnx".to_owned()),
     }
-}
-
-fn decibels(text: &str) -> Result<f64, String> {
-    let db = text.parse().ok().filter(|db: &f64| (0.0..=200.0).contains(db));
-    db.ok_or_else(|| "expected a number of decibels from 0 to 200".to_owned())
 }

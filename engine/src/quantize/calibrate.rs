@@ -3,9 +3,9 @@
 use std::collections::HashMap;
 
 use super::error::CalibrationError;
-use super::inputs::InputFrame;
 use super::network::Network;
-use super::{QuantizeError, Stage};
+use super::scene::InputFrame;
+use super::{QuantizeError, Stage, Watch};
 use crate::backend::{BackendError, ModelSpec};
 use crate::onnx::Model;
 use crate::onnx::proto::type_proto::{Tensor, Value};
@@ -22,6 +22,8 @@ pub(super) struct Ranges {
     pub(super) activations: HashMap<String, Activation>,
     /// How many values each has in a frame.
     pub(super) lengths: HashMap<String, usize>,
+    /// The largest magnitude in each of their channels, of those that layers make.
+    pub(super) channels: HashMap<String, Vec<f32>>,
 }
 
 /// The scale of every tensor that is held in 8 bits, from what it is in `frames`.
@@ -31,16 +33,16 @@ pub(super) fn ranges(
     network: &Quantizable,
     frames: &[InputFrame],
     open: impl Fn(&Model, bool) -> Result<Network, BackendError>,
-    watch: &mut dyn FnMut(Stage, usize, Option<usize>) -> bool,
+    watch: &Watch<'_>,
 ) -> Result<Ranges, CalibrationError> {
     let tensors = network.tensors();
     let mut session = open(&with_outputs(network.model(), &tensors), true)?;
     let mut histograms: HashMap<&str, Histogram> =
         tensors.iter().map(|name| (name.as_str(), Histogram::default())).collect();
-    let mut lengths = HashMap::new();
+    let (mut lengths, mut channels) = (HashMap::new(), HashMap::new());
     let total = frames.len();
     for (run, frames) in frames.chunks(session.batch()).enumerate() {
-        if watch(Stage::Calibrating, run * session.batch(), Some(total)) {
+        if watch(Stage::Calibrating, run * session.batch(), total) {
             return Err(QuantizeError::Cancelled.into());
         }
         let inputs = |name: &str| -> Option<Vec<&[f32]>> {
@@ -57,9 +59,10 @@ pub(super) fn ranges(
             }
         }
         let batch = session.batch();
-        session.run(frames, |name, values| match histograms.get_mut(name) {
+        session.run(frames, |name, shape, values| match histograms.get_mut(name) {
             Some(histogram) => {
                 lengths.insert(name.to_owned(), values.len() / batch);
+                widen(channels.entry(name.to_owned()).or_default(), shape, values);
                 count(histogram, name, values)
             }
             None => Ok(()),
@@ -72,13 +75,25 @@ pub(super) fn ranges(
             (name.clone(), activation)
         })
         .collect();
-    Ok(Ranges { activations, lengths })
+    Ok(Ranges { activations, lengths, channels })
 }
 
 fn count(histogram: &mut Histogram, name: &str, values: &[f32]) -> Result<(), CalibrationError> {
     // Odd, so that not only some columns of an image are seen.
     let step = (values.len() / COUNTED) | 1;
     histogram.add(name, values.iter().step_by(step).copied()).map_err(CalibrationError::Graph)
+}
+
+/// Raises `largest` to the magnitudes in the channels of a tensor `[N, C, ...]`.
+fn widen(largest: &mut Vec<f32>, shape: &[i64], values: &[f32]) {
+    let [_, channels, inner @ ..] = shape else { return };
+    let inner: usize = inner.iter().map(|&size| size.max(0) as usize).product();
+    largest.resize(usize::try_from(*channels).unwrap_or(0), 0.0);
+    for values in values.chunks_exact((inner * largest.len()).max(1)) {
+        for (largest, values) in largest.iter_mut().zip(values.chunks_exact(inner.max(1))) {
+            *largest = values.iter().fold(*largest, |largest, value| largest.max(value.abs()));
+        }
+    }
 }
 
 /// The network with `tensors` among its outputs.

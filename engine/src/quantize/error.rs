@@ -1,11 +1,13 @@
 //! Why there is no quantized network.
 
+use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::backend::BackendError;
-use crate::composite::CompositeError;
 use crate::dataset::DatasetError;
+use crate::onnx::OnnxError;
 use crate::onnx::quantize::GraphError;
+use crate::verify::VerifyError;
 
 /// A network could not be quantized.
 #[derive(Debug, thiserror::Error)]
@@ -17,9 +19,15 @@ pub enum QuantizeError {
     /// The package cannot be read, or does not fit the network.
     #[error(transparent)]
     Dataset(#[from] DatasetError),
-    /// Frames cannot be composited.
+    /// Comparing frames.
     #[error(transparent)]
-    Composite(#[from] CompositeError),
+    Verify(VerifyError),
+    /// A network that is to be judged cannot be written to a temporary file.
+    #[error(transparent)]
+    Write(#[from] OnnxError),
+    /// There is no room for temporary files.
+    #[error("cannot make a temporary folder in {}", std::env::temp_dir().display())]
+    Temporary(#[source] io::Error),
     /// Weights are elsewhere.
     #[error(
         "{}: the tensor \"{tensor}\" is stored outside the model file; expected weights inside it: \
@@ -69,6 +77,15 @@ pub enum QuantizeError {
     /// Somebody asked to stop.
     #[error("the quantization was cancelled")]
     Cancelled,
+}
+
+impl From<VerifyError> for QuantizeError {
+    fn from(error: VerifyError) -> Self {
+        match error {
+            VerifyError::Cancelled => Self::Cancelled,
+            other => Self::Verify(other),
+        }
+    }
 }
 
 /// An error while ranges were collected, before the file is named.

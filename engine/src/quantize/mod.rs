@@ -2,7 +2,8 @@
 //! package, and with as many layers left in floats as that takes.
 //!
 //! 1. The ranges of all tensors are collected over frames of the package, and each gets the scale
-//!    with the smallest mean squared error.
+//!    with the smallest mean squared error. The same is done with narrow channels made as wide as
+//!    their tensors ([`Quantizable::equalized`]); the form whose frames are better is taken.
 //! 2. With all layers in 8 bits, frames that were not calibrated on are composited and compared with
 //!    those of the float network, inside their rectangles.
 //! 3. While the worst is below the floor, layers go back to floats in the order of what each alone
@@ -14,31 +15,31 @@
 
 mod calibrate;
 mod error;
-mod frames;
-mod inputs;
+mod judge;
 mod network;
+mod scene;
 mod search;
 mod sensitivity;
 
+use std::cell::Cell;
 use std::path::{Path, PathBuf};
 
 use crate::backend::{BackendError, ModelSpec, OnnxRuntimeOptions};
 use crate::dataset::Inputs;
 use crate::file::FileHash;
-use crate::metrics::Quality;
 use crate::onnx::Model;
 use crate::onnx::proto::StringStringEntryProto;
-use crate::onnx::quantize::{QUANTIZED_FROM, Quantizable};
+use crate::onnx::quantize::{QUANTIZED_FROM, Quantizable, to_symmetric};
+use crate::quality::Quality;
 
+use calibrate::Ranges;
 pub use error::QuantizeError;
-use frames::Judge;
+use judge::Judge;
 use network::Network;
+use scene::Scene;
 
 /// Frames that ranges are collected over, where nobody says.
 pub const DEFAULT_FRAMES: usize = 32;
-/// Peak signal-to-noise ratio of the worst composited frame that is asked for, in dB, where nobody
-/// says.
-pub const DEFAULT_MIN_PSNR_DB: f64 = 40.0;
 /// Frames that the network is judged by; never more than it is calibrated on.
 const JUDGED: usize = 8;
 /// Frames that what each layer alone does is measured over.
@@ -77,7 +78,7 @@ pub struct KeptLayer {
     /// Its name.
     pub name: String,
     /// Mean squared difference that 8 bits in this layer alone make to the prediction, whose values
-    /// are from 0 to 1.
+    /// are from 0 to 1; where it was measured for several at once, its share.
     pub error: f64,
 }
 
@@ -98,10 +99,15 @@ pub struct Quantized {
     pub all: Quality,
     /// The difference as it is.
     pub quality: Quality,
+    /// The difference as TensorRT will compute it, in int8 around 0 ([`to_symmetric`]).
+    pub symmetric: Quality,
 }
 
-/// Quantizes the network in the file `path`. `watch` is told of each step: what, how many are done,
-/// and of how many where that is known; it ends the work by returning true.
+/// Is told of each step: what is being done, how many are done, and of how many at most. Returning
+/// true ends the work.
+pub type Watch<'a> = dyn Fn(Stage, usize, usize) -> bool + 'a;
+
+/// Quantizes the network in the file `path`.
 ///
 /// The same inputs give the same bytes on one machine; on another, whose kernels round differently,
 /// they may not.
@@ -112,7 +118,7 @@ pub struct Quantized {
 pub fn quantize(
     path: &Path,
     options: &QuantizeOptions,
-    watch: &mut dyn FnMut(Stage, usize, Option<usize>) -> bool,
+    watch: &Watch<'_>,
 ) -> Result<Quantized, QuantizeError> {
     let data = Model::read(path).map_err(BackendError::from)?;
     let model = Model::decode(path, &data).map_err(BackendError::from)?;
@@ -127,74 +133,87 @@ pub fn quantize(
     let network = Quantizable::new(model).map_err(refuse)?;
     let open = |model: &Model, fast: bool| Network::open(model, &spec, &options.onnxruntime, fast);
 
-    let chosen = inputs::choose(options, spec.geometry())?;
-    let calibrated = chosen.calibrated.len();
-    let ranges = calibrate::ranges(&network, &chosen.calibrated, open, watch)
-        .map_err(|error| error.in_file(path))?;
+    let scene = Scene::open(options, spec.geometry())?;
+    let inputs = scene.inputs(spec.geometry())?;
+    let calibrate = |network: &Quantizable| {
+        calibrate::ranges(network, &inputs, open, watch).map_err(|error| error.in_file(path))
+    };
+    let ranges = calibrate(&network)?;
+    let equalized = network.equalized(&ranges.channels).map_err(refuse)?;
+    let other = calibrate(&equalized)?;
+
+    let layers = network.layers().len();
+    // The float network, two forms of all layers, the one that TensorRT gets, and the search.
+    let most = 4 + search::most_calls(layers);
+    let judged = Cell::new(0);
+    let cancelled = || watch(Stage::Judging, judged.get(), most);
+    let judge = Judge::new(&scene, &options.onnxruntime, network.model(), &cancelled)?;
+    judged.set(1);
+    let evaluate = |network: &Quantizable, ranges: &Ranges, quantized: &[bool]| {
+        let model = network.rewrite(quantized, &ranges.activations).map_err(refuse)?;
+        let quality = judge.quality(&model, &cancelled)?;
+        judged.set(judged.get() + 1);
+        Ok::<_, QuantizeError>((model, quality))
+    };
+    let mut forms = Vec::new();
+    for (network, ranges) in [(equalized, other), (network, ranges)] {
+        let (model, quality) = evaluate(&network, &ranges, &vec![true; layers])?;
+        forms.push((network, ranges, model, quality));
+    }
+    // Of equally good ones the first.
+    forms.sort_by(|a, b| b.3.worst_psnr_db.total_cmp(&a.3.worst_psnr_db));
+    let (network, ranges, model, all) = forms.swap_remove(0);
+    drop(forms);
+
+    let finish = |model: Model, kept: Vec<KeptLayer>, quality: Quality| {
+        let mut other = model.clone();
+        to_symmetric(&mut other);
+        let symmetric = judge.quality(&other, &cancelled)?;
+        let calibrated = inputs.len();
+        let model = labelled(model, &source, calibrated, &kept, &quality);
+        let source = source.clone();
+        Ok(Quantized { model, source, layers, kept, calibrated, all, quality, symmetric })
+    };
+    if all.worst_psnr_db >= options.min_psnr_db {
+        return finish(model, Vec::new(), all);
+    }
+    drop(model);
+
+    let probes = &inputs[..inputs.len().min(PROBED)];
+    let allowed = 10.0_f64.powf(-options.min_psnr_db / 10.0);
     let rewrite =
         |quantized: &[bool]| network.rewrite(quantized, &ranges.activations).map_err(refuse);
-
-    watch_for(watch, Stage::Judging, 0, None)?;
-    let mut original = open(network.model(), true)?;
-    let judge = Judge::new(&chosen, &mut original)?;
-    drop(original);
-    let count = network.layers().len();
-    let mut judged = 0;
-    let mut quality_of = |quantized: &[bool],
-                          watch: &mut dyn FnMut(Stage, usize, Option<usize>) -> bool|
-     -> Result<(Model, Quality), QuantizeError> {
-        watch_for(watch, Stage::Judging, judged, None)?;
-        judged += 1;
-        let model = rewrite(quantized)?;
-        let quality = judge.quality(&mut open(&model, true)?)?;
-        Ok((model, quality))
-    };
-
-    let (model, all) = quality_of(&vec![true; count], watch)?;
-    if all.worst_psnr_db >= options.min_psnr_db {
-        let kept = Vec::new();
-        let model = labelled(model, &source, calibrated, &kept, &all);
-        return Ok(Quantized { model, source, layers: count, kept, calibrated, quality: all, all });
-    }
-    let probes = &chosen.calibrated[..chosen.calibrated.len().min(PROBED)];
-    let errors = sensitivity::errors(&network, probes, rewrite, open, watch)?;
-    let order = sensitivity::order(&errors, &sensitivity::costs(network.layers(), &ranges.lengths));
-    let without = |kept: usize| {
-        let mut quantized = vec![true; count];
-        order[..kept].iter().for_each(|layer| quantized[*layer] = false);
-        quantized
-    };
+    let errors = sensitivity::errors(&network, probes, allowed, rewrite, open, watch)?;
+    let costs = sensitivity::costs(network.layers(), &ranges.lengths);
+    let order = sensitivity::order(&errors, &costs, allowed);
     let mut best = None;
-    let kept = search::fewest(count, |kept| {
-        let (model, quality) = quality_of(&without(kept), watch)?;
+    search::fewest(layers, |kept| {
+        let mut quantized = vec![true; layers];
+        order[..kept].iter().for_each(|layer| quantized[*layer] = false);
+        let (model, quality) = evaluate(&network, &ranges, &quantized)?;
         let good = quality.worst_psnr_db >= options.min_psnr_db;
         if good {
             best = Some((kept, model, quality));
         }
         Ok::<_, QuantizeError>(good)
     })?;
-    let found = best.filter(|(number, ..)| Some(*number) == kept);
-    let Some((kept, model, quality)) = found else {
-        return Err(QuantizeError::NothingLeft {
-            path: path.to_owned(),
-            layers: count,
-            worst_db: all.worst_psnr_db,
-            min_psnr_db: options.min_psnr_db,
-        });
-    };
+    let (kept, model, quality) = best.ok_or_else(|| QuantizeError::NothingLeft {
+        path: path.to_owned(),
+        layers,
+        worst_db: all.worst_psnr_db,
+        min_psnr_db: options.min_psnr_db,
+    })?;
     let name = |layer: usize| network.layers()[layer].name.clone();
-    let kept: Vec<KeptLayer> = (order[..kept].iter())
-        .map(|&layer| KeptLayer { name: name(layer), error: errors[layer] })
-        .collect();
-    let model = labelled(model, &source, calibrated, &kept, &quality);
-    Ok(Quantized { model, source, layers: count, kept, calibrated, all, quality })
+    let kept = order[..kept].iter();
+    let kept = kept.map(|&layer| KeptLayer { name: name(layer), error: errors[layer] }).collect();
+    finish(model, kept, quality)
 }
 
 fn watch_for(
-    watch: &mut dyn FnMut(Stage, usize, Option<usize>) -> bool,
+    watch: &Watch<'_>,
     stage: Stage,
     done: usize,
-    total: Option<usize>,
+    total: usize,
 ) -> Result<(), QuantizeError> {
     match watch(stage, done, total) {
         true => Err(QuantizeError::Cancelled),

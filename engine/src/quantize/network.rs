@@ -4,7 +4,7 @@ use ort::session::Session;
 use ort::value::TensorRef;
 
 use super::QuantizeError;
-use super::inputs::InputFrame;
+use super::scene::InputFrame;
 use crate::backend::{BackendError, BatchLimit, ModelSpec, OnnxRuntimeOptions, session_of};
 use crate::frame::ModelGeometry;
 use crate::onnx::Model;
@@ -39,7 +39,7 @@ impl Network {
         let len = self.geometry.prediction_len();
         let mut predictions = Vec::with_capacity(frames.len() * len);
         for frames in frames.chunks(self.batch) {
-            self.run(frames, |name, values| {
+            self.run(frames, |name, _, values| {
                 if name == ModelSpec::OUTPUT {
                     let found = values.get(..frames.len() * len);
                     let found = found.ok_or_else(|| QuantizeError::Output {
@@ -60,12 +60,12 @@ impl Network {
         self.batch
     }
 
-    /// Runs at most a batch of `frames` and shows every output. Where the batch is fixed to more, the
+    /// Runs at most a batch of `frames` and shows every output: name, shape, values. Where the batch is fixed to more, the
     /// last frame is repeated.
     pub(super) fn run<E: From<QuantizeError>>(
         &mut self,
         frames: &[InputFrame],
-        mut show: impl FnMut(&str, &[f32]) -> Result<(), E>,
+        mut show: impl FnMut(&str, &[i64], &[f32]) -> Result<(), E>,
     ) -> Result<(), E> {
         let failed = |attempt| {
             move |error: ort::Error| {
@@ -83,9 +83,9 @@ impl Network {
         let inputs = ort::inputs![ModelSpec::IMAGE => image, ModelSpec::AUDIO => audio];
         let outputs = self.session.run(inputs).map_err(failed("running the network"))?;
         for (name, value) in outputs.iter() {
-            let (_, values) =
+            let (shape, values) =
                 value.try_extract_tensor::<f32>().map_err(failed("reading an output"))?;
-            show(name, values)?;
+            show(name, shape, values)?;
         }
         Ok(())
     }

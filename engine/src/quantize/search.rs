@@ -30,6 +30,11 @@ pub(super) fn fewest<E>(
     Ok(Some(good))
 }
 
+/// How often [`fewest`] asks at most.
+pub(super) fn most_calls(count: usize) -> usize {
+    2 * count.checked_ilog2().unwrap_or(0) as usize + 2
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -49,7 +54,7 @@ mod tests {
                 let expected = (threshold < count).then_some(threshold);
                 assert_eq!(found, Ok(expected), "{count} {threshold}: {asked:?}");
                 assert_eq!(last_good, expected);
-                assert!(asked.len() <= 2 * count.ilog2() as usize + 2, "{asked:?}");
+                assert!(asked.len() <= most_calls(count), "{asked:?}");
                 assert!(asked.iter().all(|number| (1..count).contains(number)), "{asked:?}");
                 let mut unique = asked.clone();
                 unique.sort_unstable();

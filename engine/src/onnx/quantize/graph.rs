@@ -21,8 +21,10 @@ pub struct Layer {
     pub(super) axis: usize,
     /// The tensor that it reads.
     pub input: String,
-    /// Multiplications for each value of that tensor.
+    /// Multiplications for each value of that tensor, borders aside.
     pub products: f64,
+    /// Values that it makes for each of them.
+    pub made: f64,
 }
 
 /// A float32 network, and the layers of it that can compute in 8 bits.
@@ -124,6 +126,14 @@ pub(super) fn channel_axis(node: &NodeProto) -> Option<usize> {
 
 /// Removes the constants of `graph` that nothing reads.
 pub(super) fn prune(graph: &mut GraphProto) {
+    let read = prune_initializers(graph);
+    graph.node.retain(|node| {
+        node.op_type() != "Constant" || node.output.iter().any(|made| read.contains(made))
+    });
+}
+
+/// Removes those that are no nodes, so that nodes keep their places. Returns the names that are read.
+pub(super) fn prune_initializers(graph: &mut GraphProto) -> HashSet<String> {
     let mut read: HashSet<String> = graph.output.iter().map(|out| out.name().to_owned()).collect();
     collect_reads(&graph.node, &mut read);
     let unread: HashSet<String> = (graph.initializer.iter())
@@ -133,18 +143,23 @@ pub(super) fn prune(graph: &mut GraphProto) {
     graph.initializer.retain(|tensor| !unread.contains(tensor.name()));
     // Older models list constants among their inputs.
     graph.input.retain(|input| !unread.contains(input.name()));
-    graph.node.retain(|node| {
-        node.op_type() != "Constant" || node.output.iter().any(|made| read.contains(made))
-    });
+    read
+}
+
+/// The names that graphs in the attributes of `node` read.
+pub(super) fn subgraph_reads(node: &NodeProto) -> HashSet<String> {
+    let mut read = HashSet::new();
+    for graph in node.attribute.iter().flat_map(graphs) {
+        read.extend(graph.output.iter().map(|output| output.name().to_owned()));
+        collect_reads(&graph.node, &mut read);
+    }
+    read
 }
 
 fn collect_reads(nodes: &[NodeProto], read: &mut HashSet<String>) {
     for node in nodes {
         read.extend(node.input.iter().cloned());
-        for graph in node.attribute.iter().flat_map(graphs) {
-            read.extend(graph.output.iter().map(|output| output.name().to_owned()));
-            collect_reads(&graph.node, read);
-        }
+        read.extend(subgraph_reads(node));
     }
 }
 
@@ -195,28 +210,28 @@ fn layers(graph: &GraphProto) -> Result<Vec<Layer>, GraphError> {
         }
         let made = node.output.first().map_or("", String::as_str);
         let name = if node.name().is_empty() { made } else { node.name() };
-        layers.push(Layer {
-            name: name.to_owned(),
-            node: at,
-            axis,
-            input: data.clone(),
-            products: products(node, &tensor.dims),
-        });
+        let (products, made) = work(node, &tensor.dims, axis);
+        let (name, input) = (name.to_owned(), data.clone());
+        layers.push(Layer { name, node: at, axis, input, products, made });
     }
     Ok(layers)
 }
 
-/// How often each value that a convolution reads is multiplied, borders aside.
-fn products(node: &NodeProto, weights: &[i64]) -> f64 {
-    let groups = attribute(node, "group").map_or(1, |group| group.i()).max(1);
-    let all: f64 = weights.iter().map(|&dim| dim as f64).product();
-    if node.op_type() == "ConvTranspose" {
-        return all / weights[0].max(1) as f64;
-    }
-    // Each is seen by one window in a stride.
+/// How often each value that a convolution reads is multiplied, and how many it makes of it.
+fn work(node: &NodeProto, weights: &[i64], axis: usize) -> (f64, f64) {
+    let number = |size: i64| size.max(1) as f64;
+    let groups = attribute(node, "group").map_or(1, |group| group.i());
     let strides = attribute(node, "strides").map_or(&[][..], |strides| &strides.ints);
-    let skipped: f64 = strides.iter().map(|&stride| stride.max(1) as f64).product();
-    all / (weights[1].max(1) * groups) as f64 / skipped
+    let stride: f64 = strides.iter().map(|&stride| number(stride)).product();
+    let window: f64 = weights[2..].iter().map(|&size| number(size)).product();
+    match axis {
+        // Each value is seen by one window in a stride.
+        0 => {
+            let channels = number(weights[0]) / number(groups);
+            (channels * window / stride, channels / number(weights[1]) / stride)
+        }
+        _ => (number(weights[1]) * window, number(weights[1]) / number(weights[0]) * stride),
+    }
 }
 
 /// The tensors that cannot be negative whatever the weights are. Pixels are among them.

@@ -12,6 +12,7 @@
 //! [`crate::quantize`].
 
 mod batch_norm;
+mod equalize;
 mod error;
 mod floats;
 mod graph;
@@ -19,6 +20,8 @@ mod opset;
 mod range;
 mod rewrite;
 mod symmetric;
+#[cfg(test)]
+mod tests;
 mod weights;
 
 pub use error::GraphError;
