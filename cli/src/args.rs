@@ -4,6 +4,7 @@ mod audio;
 mod backend;
 mod compare;
 mod convert;
+mod quantize;
 mod video;
 
 use std::path::{Path, PathBuf};
@@ -18,6 +19,7 @@ pub(crate) use self::audio::AudioArgs;
 pub(crate) use self::backend::{BackendArgs, BackendChoice};
 pub(crate) use self::compare::CompareArgs;
 pub(crate) use self::convert::ConvertArgs;
+pub(crate) use self::quantize::QuantizeArgs;
 pub(crate) use self::video::VideoArgs;
 
 /// Audio-driven talking-head video: an avatar package and a network in, composited frames out.
@@ -42,6 +44,9 @@ pub(crate) enum Command {
     /// Say how far a network's frames are from those of another, or from its own in full precision.
     #[command(after_help = compare::EXAMPLES, allow_negative_numbers = true)]
     Compare(CompareArgs),
+    /// Move a network to 8 bits, calibrated on a package's frames, as far as its frames stay the same.
+    #[command(after_help = quantize::EXAMPLES, allow_negative_numbers = true)]
+    Quantize(QuantizeArgs),
     /// Write a complete sample package with drawn frames and a network of the real architecture.
     Sample(SampleArgs),
     /// Say what a package or a model is, and what is wrong with it.

@@ -10,7 +10,6 @@ use engine::convert::{
     build, verify_graph,
 };
 use engine::cuda::{Context, CudaError};
-use engine::dataset::Package;
 use engine::file::{Lock, WholeFile, shell_quoted};
 use engine::pipeline::cores;
 use engine::select::{built_in, is_engine};
@@ -20,6 +19,7 @@ use engine_sys::{Flavour, Library, Log};
 use crate::args::ConvertArgs;
 use crate::backend::Warnings;
 use crate::build_progress::BuildProgress;
+use crate::network::{network_file, package_around};
 use crate::output::note;
 use crate::outputs::Files;
 use crate::{Outcome, interrupt};
@@ -75,22 +75,15 @@ pub(crate) fn run(args: &ConvertArgs) -> Result<Outcome> {
     Ok(Outcome::Done)
 }
 
-/// The network: the file itself, or that of a package.
-fn network_file(named: &Path) -> Result<PathBuf> {
-    if !named.is_dir() {
-        return Ok(named.to_owned());
-    }
-    Package::find_model(named)?.with_context(|| {
-        format!("{}: holds no network; expected an ONNX file, or a package", named.display())
-    })
-}
-
 fn describe(network: &Network) {
     let side = network.spec().geometry().side();
     note!("network     {}: {side} x {side}", network.path().display());
     let changes = network.changes();
     if let Some(batch) = changes.fixed_batch {
         note!("batch       was fixed to {batch}, and is symbolic now");
+    }
+    if changes.symmetric > 0 {
+        note!("quantized   {} tensors were uint8, and are int8 around 0 now", changes.symmetric);
     }
     if let Some(half) = &changes.half {
         note!(
@@ -189,14 +182,6 @@ fn verify(args: &ConvertArgs, network: &Network, package: Option<&Path>) -> Resu
         checked => checked?,
     }
     Ok(comparison)
-}
-
-/// The package that a network lies in, as `PACKAGE/checkpoint/model_best.onnx` does.
-fn package_around(model: &Path) -> Option<PathBuf> {
-    let model = std::path::absolute(model).ok()?;
-    let folders = model.ancestors().skip(1).take(2);
-    let is_package = |folder: &&Path| folder.join("cache/crop_rectangles.json").is_file();
-    folders.into_iter().find(is_package).map(Path::to_owned)
 }
 
 fn summarise(record: &EngineRecord, output: &Path, log: &Path, package: Option<&Path>) {

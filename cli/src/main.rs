@@ -15,9 +15,11 @@ mod doctor;
 mod inspect;
 mod interrupt;
 mod machine;
+mod network;
 mod output;
 mod outputs;
 mod progress;
+mod quantize;
 mod render;
 mod run_progress;
 mod sample;
@@ -28,6 +30,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use engine::audio::AudioError;
+use engine::quantize::QuantizeError;
 use engine::sample::SampleError;
 use engine::select::SelectError;
 use engine::verify::VerifyError;
@@ -53,6 +56,7 @@ fn main() -> ExitCode {
         Command::Render(args) => render::run(args),
         Command::ConvertEngine(args) => convert::run(args),
         Command::Compare(args) => compare::run(args),
+        Command::Quantize(args) => quantize::run(args),
         Command::Sample(args) => sample::run(args),
         Command::Inspect(args) => inspect::run(args),
         Command::Doctor(args) => doctor::run(args),
@@ -78,6 +82,7 @@ fn was_stopped(error: &anyhow::Error) -> bool {
         || matches!(error.downcast_ref(), Some(AudioError::Stopped))
         || matches!(error.downcast_ref(), Some(SampleError::Stopped))
         || matches!(error.downcast_ref(), Some(VerifyError::Cancelled))
+        || matches!(error.downcast_ref(), Some(QuantizeError::Cancelled))
 }
 
 /// One line for the error, one for each cause that adds something.

@@ -20,6 +20,7 @@ pub mod metrics;
 pub mod onnx;
 pub mod pipeline;
 pub mod quality;
+pub mod quantize;
 #[cfg(feature = "sample")]
 pub mod sample;
 pub mod select;

@@ -178,7 +178,7 @@ impl BackendArgs {
     }
 }
 
-fn decibels(text: &str) -> Result<f64, String> {
+pub(super) fn decibels(text: &str) -> Result<f64, String> {
     match text.parse::<f64>() {
         Ok(db) if (0.0..=100.0).contains(&db) => Ok(db),
         _ => Err("expected decibels, 0 to 100".to_owned()),

@@ -13,7 +13,7 @@ mod tensorrt;
 pub use error::BackendError;
 pub use library::{LibraryError, find_onnxruntime};
 pub use onnxruntime::{OnnxRuntime, OnnxRuntimeOptions, Provider};
-pub(crate) use onnxruntime::{open_session, tensor_infos};
+pub(crate) use onnxruntime::{open_session, session_of, tensor_infos};
 #[cfg(feature = "openvino")]
 pub use openvino::{OpenVino, OpenVinoCpu, OpenVinoOptions, OpenVinoPrecision};
 pub use simulated::Simulated;

@@ -11,6 +11,7 @@ use crate::file::FileHash;
 use crate::onnx::Model;
 use crate::onnx::batch::{Symbolic, make_batch_symbolic};
 use crate::onnx::precision::{Edges, HalfReport, Precision, to_half};
+use crate::onnx::quantize::to_symmetric;
 
 /// A network whose graph says everything that the builder has to know.
 #[derive(Clone, Debug)]
@@ -28,11 +29,19 @@ pub struct GraphChanges {
     pub fixed_batch: Option<i64>,
     /// The move to half precision.
     pub half: Option<HalfReport>,
+    /// Tensors of a quantized network that were uint8 before and are int8 around 0 now, the only 8
+    /// bits that TensorRT computes in ([`to_symmetric`]).
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub symmetric: usize,
+}
+
+fn is_zero(count: &usize) -> bool {
+    *count == 0
 }
 
 impl Network {
-    /// Reads the network at `path` and rewrites its graph: precision, and a symbolic batch where it
-    /// is fixed to another than all of `batch`. A graph that needs neither stays as it is, byte by
+    /// Reads the network at `path` and rewrites its graph: precision, int8 around 0 where it is
+    /// quantized otherwise, and a symbolic batch where it is fixed to another than all of `batch`. A graph that needs neither stays as it is, byte by
     /// byte.
     ///
     /// # Errors
@@ -73,6 +82,7 @@ impl Network {
                 spec = ModelSpec::declared(path, &model)?;
             }
         }
+        changes.symmetric = to_symmetric(&mut model);
         if precision == Precision::Fp16 {
             let report = to_half(&mut model, Edges::default())
                 .map_err(|source| ConvertError::Precision { path: path.to_owned(), source })?;

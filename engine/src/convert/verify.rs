@@ -3,12 +3,15 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use tempfile::TempDir;
+
 use super::{Compared, Comparison, ConvertError, EngineRecord, Network};
-use crate::backend::{Backend, OnnxRuntime, OnnxRuntimeOptions};
+use crate::backend::{Backend, BackendError, OnnxRuntime, OnnxRuntimeOptions};
 use crate::batch::Assembler;
 use crate::dataset::{FrameStore, Inputs, Package, StoreMode, StoreOptions};
 use crate::file::{FileHash, WholeFile};
 use crate::onnx::Model;
+use crate::onnx::quantize::to_symmetric;
 use crate::quality::QUALITY_FLOOR_DB;
 use crate::verify::{PredictedFrames, difference, evenly_spaced, predict};
 
@@ -54,8 +57,7 @@ pub fn verify_graph(
     let assembler = Assembler::new(opened.features()?);
     let frames = evenly_spaced(opened.frame_count(), GRAPH_FRAMES);
 
-    let folder = tempfile::tempdir()
-        .map_err(|source| ConvertError::Read { path: std::env::temp_dir(), source })?;
+    let folder = temporary()?;
     let rewritten = folder.path().join("converted.onnx");
     WholeFile::replace(&rewritten, network.onnx())?;
     // One after the other, so that only one of the two is in memory.
@@ -87,11 +89,23 @@ pub fn verify_engine(
     if FileHash::of(&model) != record.model_hash {
         return Err(missing("the model is not the one that the engine was made from"));
     }
+    let folder = temporary()?;
+    let source = match record.graph.symmetric {
+        0 => record.model.clone(),
+        // In the steps that the engine has; what they do to the predictions is for --verify-graph.
+        _ => {
+            let mut model = Model::decode(&record.model, &model).map_err(BackendError::from)?;
+            to_symmetric(&mut model);
+            let path = folder.path().join("symmetric.onnx");
+            WholeFile::replace(&path, &model.to_bytes())?;
+            path
+        }
+    };
     drop(model);
     let Reference { onnxruntime, store, assembler, package } = *reference;
     let frames = evenly_spaced(store.package().frame_count().min(ENGINE_SPAN), ENGINE_FRAMES);
     let found = predict(backend, store, assembler, &frames, 2, cancelled)?;
-    let mut network = OnnxRuntime::open(&record.model, onnxruntime)?;
+    let mut network = OnnxRuntime::open(&source, onnxruntime)?;
     let expected = predict(&mut network, store, assembler, &frames, 1, cancelled)?;
     let quality = difference(&expected, &found)?;
     let (ran_on, package) = (backend.provider().to_owned(), absolute(package));
@@ -117,6 +131,10 @@ impl Comparison {
             largest: quality.largest_difference,
         })
     }
+}
+
+fn temporary() -> Result<TempDir, ConvertError> {
+    tempfile::tempdir().map_err(|source| ConvertError::Read { path: std::env::temp_dir(), source })
 }
 
 fn absolute(path: &Path) -> PathBuf {

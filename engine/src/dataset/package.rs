@@ -149,7 +149,7 @@ impl Package {
     }
 
     /// Whether `path` is, or has the name of, a file that a package in `root` is made of: manifests,
-    /// features, networks, frames.
+    /// features, networks, frames. Quantized forms of its networks (`.int8.onnx`) are not among them.
     pub fn holds(root: &Path, path: &Path) -> bool {
         let (root, path) = (resolved(root), resolved(path));
         let Ok(inside) = path.strip_prefix(root) else { return false };
@@ -160,7 +160,7 @@ impl Package {
                     || inside.ends_with("_video.mp4")
             }
             Some(("cache" | "full_body_img", _)) => true,
-            Some(("checkpoint", file)) => file.ends_with(".onnx"),
+            Some(("checkpoint", file)) => file.ends_with(".onnx") && !file.ends_with(".int8.onnx"),
             Some(_) => false,
         }
     }

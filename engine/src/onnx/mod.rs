@@ -9,6 +9,7 @@ mod model;
 mod names;
 pub mod precision;
 pub mod proto;
+pub mod quantize;
 mod tensor;
 
 pub use error::OnnxError;

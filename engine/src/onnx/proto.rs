@@ -12,6 +12,10 @@ use prost::{Message, Oneof};
 pub mod data_type {
     /// 32-bit float.
     pub const FLOAT: i32 = 1;
+    /// 8-bit unsigned integer.
+    pub const UINT8: i32 = 2;
+    /// 8-bit signed integer.
+    pub const INT8: i32 = 3;
     /// 32-bit signed integer.
     pub const INT32: i32 = 6;
     /// 64-bit signed integer.
@@ -22,6 +26,8 @@ pub mod data_type {
     pub const BOOL: i32 = 9;
     /// 16-bit float.
     pub const FLOAT16: i32 = 10;
+    /// 16-bit float with the exponent of a 32-bit one.
+    pub const BFLOAT16: i32 = 16;
 }
 
 /// Numbers of `AttributeProto.AttributeType`: which field of an attribute holds its value.

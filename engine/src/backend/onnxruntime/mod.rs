@@ -8,4 +8,4 @@ mod session;
 
 pub use provider::Provider;
 pub use runtime::{OnnxRuntime, OnnxRuntimeOptions};
-pub(crate) use session::{open_session, tensor_infos};
+pub(crate) use session::{open_session, session_of, tensor_infos};

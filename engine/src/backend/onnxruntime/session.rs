@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use ort::session::Session;
+use ort::session::builder::GraphOptimizationLevel;
 use ort::value::{Outlet, TensorElementType, ValueType};
 
 use super::OnnxRuntimeOptions;
@@ -23,6 +24,31 @@ pub(crate) fn open_session(
     provider.check(library)?;
     let environment = environment(library)?;
     provider.session(&environment, library, model, *threads)
+}
+
+/// A session on the CPU for a model in memory, which errors call `name`. Without `optimized` the graph
+/// is run as it stands: slower, but the session is made faster.
+///
+/// # Errors
+/// When the library cannot be loaded, or refuses the model.
+pub(crate) fn session_of(
+    model: &[u8],
+    name: &Path,
+    options: &OnnxRuntimeOptions,
+    optimized: bool,
+) -> Result<Session, BackendError> {
+    let environment = environment(&options.library)?;
+    let level = match optimized {
+        true => GraphOptimizationLevel::All,
+        false => GraphOptimizationLevel::Disable,
+    };
+    let open = || -> ort::Result<Session> {
+        Session::builder(&environment)?
+            .with_intra_threads(options.threads)?
+            .with_optimization_level(level)?
+            .commit_from_memory(model)
+    };
+    open().map_err(|error| BackendError::Load { path: name.to_owned(), source: error.into() })
 }
 
 /// What the runtime says about its inputs or outputs.

@@ -27,6 +27,7 @@ pub(super) fn outcome(call: &Call<'_>) -> Verdict {
         "LayerNormalization" | "RMSNormalization" | "LpNormalization" => along(call, -1),
         "Hardmax" | "LogSoftmax" | "Softmax" => along(call, if call.opset < 13 { 1 } else { -1 }),
         "MeanVarianceNormalization" => reduce(call, true),
+        "QuantizeLinear" | "DequantizeLinear" => quantize(call),
         "Conv" => window::convolution(call, false),
         "ConvTranspose" => window::convolution(call, true),
         "AveragePool" | "LpPool" | "MaxPool" => window::pool(call),
@@ -106,6 +107,17 @@ fn normalize(call: &Call<'_>) -> Verdict {
     match call.node.output.iter().skip(1).any(|output| !output.is_empty()) {
         true => Err("gives statistics of the whole batch".into()),
         false => Outcome::of(data.to_vec()),
+    }
+}
+
+/// One scale for all, or one for each index of an axis that is not the batch.
+fn quantize(call: &Call<'_>) -> Verdict {
+    let data = call.data()?;
+    let scales = call.input(1).and_then(|scale| scale.shape);
+    let one = scales.is_some_and(|scales| scales.iter().all(|size| *size == Some(1)));
+    match one && call.int("block_size", 0) == 0 {
+        true => Outcome::of(data.to_vec()),
+        false => along(call, 1),
     }
 }
 

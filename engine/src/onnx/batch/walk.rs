@@ -207,6 +207,12 @@ impl<'a> Walk<'a> {
                     let scalar = attribute(node, "value_float").or(attribute(node, "value_int"));
                     let shape = match scalar {
                         Some(_) if node.op_type() == "Constant" => Some(Vec::new()),
+                        // Weights that are held in fewer bits.
+                        _ if node.op_type() == "DequantizeLinear" => {
+                            let held =
+                                node.input.first().and_then(|held| self.values.get(&held[..]));
+                            held.and_then(|held| held.shape.clone())
+                        }
                         _ => self.declared.get(&output[..]).map(shape_of),
                     };
                     Value { carried: false, shape, tensor: None }

@@ -18,6 +18,8 @@ use serde::{Deserialize, Serialize};
 
 pub use convert::to_half;
 pub use error::PrecisionError;
+pub(super) use operators::quantizes;
+pub(super) use round::check as check_floats;
 
 /// What a network computes in.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]

@@ -42,7 +42,7 @@ pub(super) enum Results {
 }
 
 /// Operators that say in which integers the model computes.
-pub(super) fn quantizes(op: &str) -> bool {
+pub(in crate::onnx) fn quantizes(op: &str) -> bool {
     matches!(
         op,
         "QuantizeLinear"

@@ -9,7 +9,7 @@ use crate::onnx::proto::{TensorProto, data_type};
 ///
 /// # Errors
 /// [`PrecisionError::External`] and [`PrecisionError::Malformed`].
-pub(super) fn check(tensor: &TensorProto) -> Result<usize, PrecisionError> {
+pub(in crate::onnx) fn check(tensor: &TensorProto) -> Result<usize, PrecisionError> {
     let name = || tensor.name().to_owned();
     if tensor.is_external() {
         return Err(PrecisionError::External { tensor: name() });
