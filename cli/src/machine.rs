@@ -71,7 +71,7 @@ impl Machine {
 /// The GPUs that the driver lists, where `provider` computes on one; none in builds without CUDA.
 #[cfg(feature = "cuda")]
 pub(crate) fn gpus(provider: &str) -> Vec<String> {
-    if matches!(provider, "none" | "CPUExecutionProvider") {
+    if provider == "none" || provider.starts_with("CPU") {
         return Vec::new();
     }
     // That they cannot be listed is no reason to give up figures that there are.

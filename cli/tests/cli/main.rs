@@ -21,6 +21,7 @@ mod interrupt;
 mod openvino;
 mod page;
 mod precision;
+mod quantize;
 mod render;
 #[cfg(feature = "tensorrt")]
 mod stand_ins;

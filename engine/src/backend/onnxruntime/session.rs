@@ -48,7 +48,11 @@ pub(crate) fn session_of(
             .with_optimization_level(level)?
             .commit_from_memory(model)
     };
-    open().map_err(|error| BackendError::Load { path: name.to_owned(), source: error.into() })
+    open().map_err(|error| BackendError::Load {
+        path: name.to_owned(),
+        runtime: "ONNX Runtime",
+        source: error.into(),
+    })
 }
 
 /// What the runtime says about its inputs or outputs.

@@ -229,6 +229,10 @@ impl Backend for OpenVino {
         self.options.precision.provider()
     }
 
+    fn library(&self) -> Option<String> {
+        Some(format!("OpenVINO {}", self.library_version()))
+    }
+
     fn geometry(&self) -> ModelGeometry {
         self.spec.geometry()
     }

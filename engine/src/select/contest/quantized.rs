@@ -4,9 +4,7 @@ use std::path::{Path, PathBuf};
 
 use crate::file::FileHash;
 use crate::onnx::Model;
-
-/// Under which a quantized network says what it was made from: the SHA-256 of that file.
-const QUANTIZED_FROM: &str = "engine.quantized_from";
+use crate::onnx::quantize::{QUANTIZED_FROM, metadata};
 
 /// What lies beside a network.
 #[derive(Debug, PartialEq, Eq)]
@@ -44,9 +42,7 @@ impl Quantized {
             Ok(read) => read,
             Err(error) => return foreign(super::chain(&error)),
         };
-        let made_from = quantized.proto().metadata_props.iter();
-        let made_from = made_from.filter(|entry| entry.key() == QUANTIZED_FROM);
-        match made_from.map(|entry| entry.value()).next() {
+        match metadata(quantized.proto(), QUANTIZED_FROM) {
             Some(from) if from == hash.sha256 => Self::Fits { path, hash: found },
             Some(_) => foreign(format!(
                 "{} was made from another network than this; make it again with `engine-cli quantize`",
