@@ -177,7 +177,7 @@ fn verify(args: &ConvertArgs, network: &Network, package: Option<&Path>) -> Resu
     let cancelled = || interrupt::token().is_cancelled();
     let comparison = verify_graph(network, package, &onnxruntime, &cancelled)?;
     note!("verified    {}", comparison.quality);
-    match comparison.check(Compared::Graph, network.path()) {
+    match comparison.check(Compared::Graph, network.path(), network.changes()) {
         Err(error) if args.force => note!("warning: {error}"),
         checked => checked?,
     }

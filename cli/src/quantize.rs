@@ -6,7 +6,7 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result, bail};
 use engine::backend::{OnnxRuntimeOptions, Provider, find_onnxruntime};
-use engine::file::shell_quoted;
+use engine::file::{WholeFile, shell_quoted};
 use engine::pipeline::cores;
 use engine::quantize::{QuantizeOptions, Quantized, Stage, quantize};
 use engine::select::is_engine;
@@ -40,6 +40,8 @@ pub(crate) fn run(args: &QuantizeArgs) -> Result<Outcome> {
         .package(Some(&package))
         .written("-o", Some(&output))
         .check()?;
+    // Nobody should wait for what cannot be written.
+    drop(WholeFile::create(&output)?);
     let options = QuantizeOptions {
         package,
         inputs: args.inputs,

@@ -10,6 +10,7 @@ use engine::dataset::Inputs;
 use engine::file::FileHash;
 use engine::frame::Size;
 use engine::onnx::Model;
+use engine::onnx::batch::make_batch_symbolic;
 use engine::onnx::proto::{
     AttributeProto, GraphProto, NodeProto, TensorProto, attribute_type, data_type,
 };
@@ -227,6 +228,10 @@ fn a_fixed_batch_stays_fixed_and_changes_nothing_else() {
         if batch == 1 {
             assert_eq!(graph(&fixed.model).initializer, graph(&free.model).initializer);
         }
+        let mut freed = fixed.model.clone();
+        make_batch_symbolic(&mut freed).unwrap();
+        assert_eq!(freed.inputs(), free.model.inputs());
+        assert_eq!(graph(&freed).node, graph(&free.model).node);
         assert!((fixed.quality.worst_psnr_db - free.quality.worst_psnr_db).abs() < 1.0);
     }
 }

@@ -60,7 +60,7 @@ pub(crate) struct ConvertArgs {
     #[arg(long)]
     pub(crate) hardware_compatible: bool,
     /// First compare the converted graph with the network on ONNX Runtime, over frames of the
-    /// package; below 45 dB no engine is made.
+    /// package; below 45 dB (37 for a quantized network) no engine is made.
     #[arg(long)]
     pub(crate) verify_graph: bool,
     /// The package for --verify-graph [default: the one that the network lies in].

@@ -17,7 +17,7 @@ use crate::support::{
 const MODEL: &str = "pkg/checkpoint/model_best.onnx";
 
 /// The folder with NVIDIA's library, or `None` after saying that the test is skipped.
-fn rtx() -> Option<PathBuf> {
+pub(crate) fn rtx() -> Option<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../.deps/tensorrt/lib/rtx");
     if folder.join(Flavour::Rtx.runtime_library()).is_file() && Flavour::Rtx.headers().is_some() {
         return Some(folder);
@@ -27,13 +27,13 @@ fn rtx() -> Option<PathBuf> {
 }
 
 /// `convert-engine` with NVIDIA's library.
-fn convert(work: &Workplace, rtx: &Path, model: &str, args: &[&str]) -> Answer {
+pub(crate) fn convert(work: &Workplace, rtx: &Path, model: &str, args: &[&str]) -> Answer {
     let rtx = rtx.to_str().unwrap();
     let command = ["convert-engine", model, "--tensorrt-lib", rtx, "--flavour", "rtx"];
     work.run(&[&command[..], args].concat())
 }
 
-fn record(work: &Workplace, engine: &str) -> serde_json::Value {
+pub(crate) fn record(work: &Workplace, engine: &str) -> serde_json::Value {
     serde_json::from_slice(&fs::read(work.path(&format!("{engine}.json"))).unwrap()).unwrap()
 }
 

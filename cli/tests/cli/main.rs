@@ -16,6 +16,7 @@ mod doctor;
 #[cfg(feature = "tensorrt")]
 mod doctor_tensorrt;
 mod interrupt;
+mod quantize;
 mod render;
 #[cfg(feature = "tensorrt")]
 mod stand_ins;

@@ -13,7 +13,6 @@ use crate::dataset::DatasetError;
 use crate::file::{FileError, LockError};
 use crate::onnx::batch::BatchError;
 use crate::onnx::precision::PrecisionError;
-use crate::quality::QUALITY_FLOOR_DB;
 use crate::verify::VerifyError;
 
 /// A network could not be converted to an engine, or the engine is not to be used.
@@ -125,7 +124,7 @@ pub enum ConvertError {
     /// The conversion changed what the network predicts.
     #[error(
         "{what} is too far from the network {}: {worst_db:.1} dB in frame {frame}, bytes differ by \
-         up to {largest}; expected at least {QUALITY_FLOOR_DB} dB; {}",
+         up to {largest}; expected at least {floor_db} dB; {}",
         network.display(),
         what.remedy()
     )]
@@ -140,6 +139,8 @@ pub enum ConvertError {
         frame: u64,
         /// The largest difference of two bytes.
         largest: u8,
+        /// What was expected, in dB.
+        floor_db: f64,
     },
 }
 
@@ -160,7 +161,9 @@ pub enum Compared {
 impl Compared {
     const fn remedy(&self) -> &'static str {
         match self {
-            Self::Graph => "--precision fp32 stays closer, --force makes the engine all the same",
+            Self::Graph => {
+                "the float32 network with --precision fp32 stays closer, --force makes the engine all the same"
+            }
             Self::Engine { .. } => {
                 "convert it again, with fp32 or another TensorRT, or run it all the same with \
                  --unverified"

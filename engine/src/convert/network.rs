@@ -12,6 +12,7 @@ use crate::onnx::Model;
 use crate::onnx::batch::{Symbolic, make_batch_symbolic};
 use crate::onnx::precision::{Edges, HalfReport, Precision, to_half};
 use crate::onnx::quantize::to_symmetric;
+use crate::quality::{DEFAULT_MIN_PSNR_DB, QUALITY_FLOOR_DB};
 
 /// A network whose graph says everything that the builder has to know.
 #[derive(Clone, Debug)]
@@ -33,6 +34,19 @@ pub struct GraphChanges {
     /// bits that TensorRT computes in ([`to_symmetric`]).
     #[serde(default, skip_serializing_if = "is_zero")]
     pub symmetric: usize,
+}
+
+impl GraphChanges {
+    /// Peak signal-to-noise ratio below which what became of the network is refused, in dB:
+    /// [`QUALITY_FLOOR_DB`], but for a quantized network whose steps have changed. Both forms then
+    /// round, each in its own way, so that their errors add up: two that are [`DEFAULT_MIN_PSNR_DB`]
+    /// from the float network are 3 dB less from each other.
+    pub fn floor_db(&self) -> f64 {
+        match self.symmetric {
+            0 => QUALITY_FLOOR_DB,
+            _ => DEFAULT_MIN_PSNR_DB - 3.0,
+        }
+    }
 }
 
 fn is_zero(count: &usize) -> bool {

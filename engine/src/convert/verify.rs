@@ -5,14 +5,13 @@ use std::sync::Arc;
 
 use tempfile::TempDir;
 
-use super::{Compared, Comparison, ConvertError, EngineRecord, Network};
+use super::{Compared, Comparison, ConvertError, EngineRecord, GraphChanges, Network};
 use crate::backend::{Backend, BackendError, OnnxRuntime, OnnxRuntimeOptions};
 use crate::batch::Assembler;
 use crate::dataset::{FrameStore, Inputs, Package, StoreMode, StoreOptions};
 use crate::file::{FileHash, WholeFile};
 use crate::onnx::Model;
 use crate::onnx::quantize::to_symmetric;
-use crate::quality::QUALITY_FLOOR_DB;
 use crate::verify::{PredictedFrames, difference, evenly_spaced, predict};
 
 /// Frames that a graph is compared over, from the whole package.
@@ -113,14 +112,20 @@ pub fn verify_engine(
 }
 
 impl Comparison {
-    /// Refuses what is too far from the network: where a frame is below [`QUALITY_FLOOR_DB`]. `what`
-    /// is what was compared.
+    /// Refuses what is too far from the network: where a frame is below the floor of `changes`
+    /// ([`GraphChanges::floor_db`]). `what` is what was compared.
     ///
     /// # Errors
     /// [`ConvertError::Quality`].
-    pub fn check(&self, what: Compared, network: &Path) -> Result<(), ConvertError> {
+    pub fn check(
+        &self,
+        what: Compared,
+        network: &Path,
+        changes: &GraphChanges,
+    ) -> Result<(), ConvertError> {
         let quality = &self.quality;
-        if quality.worst_psnr_db >= QUALITY_FLOOR_DB {
+        let floor_db = changes.floor_db();
+        if quality.worst_psnr_db >= floor_db {
             return Ok(());
         }
         Err(ConvertError::Quality {
@@ -129,6 +134,7 @@ impl Comparison {
             worst_db: quality.worst_psnr_db,
             frame: quality.worst_frame,
             largest: quality.largest_difference,
+            floor_db,
         })
     }
 }

@@ -52,7 +52,7 @@ impl LoadedEngine {
         let gpu = backend.provider().to_owned();
         let what = Compared::Engine { path: self.path.clone(), gpu: gpu.clone() };
         if let Some(known) = record.verified_on(&gpu) {
-            return Ok(known.check(what, &record.model)?);
+            return Ok(known.check(what, &record.model, &record.graph)?);
         }
         (watch.say)("verifying   the engine against its network, once on this GPU");
         let onnxruntime = match options.onnxruntime(Provider::Cpu) {
@@ -79,6 +79,6 @@ impl LoadedEngine {
             // It is compared again next time.
             (watch.say)(&format!("warning: {}", chain(&error)));
         }
-        Ok(comparison.check(what, &record.model)?)
+        Ok(comparison.check(what, &record.model, &record.graph)?)
     }
 }

@@ -4,8 +4,9 @@
 //! Weights are int8, symmetric, with a scale for each output channel. Activations are uint8 with one
 //! scale: zero point 0 where a tensor cannot be negative, so that a ReLU does not cost half of the
 //! range, and 128 elsewhere. Runtimes on CPUs multiply uint8 with int8, and ONNX Runtime fuses a ReLU
-//! only into such tensors; TensorRT knows int8 around 0 alone, for which [`to_symmetric`] rewrites a
-//! network. Biases stay floats, and what is not convolution but lies between two of them (`Add`,
+//! only where 0 is the lowest number: in int8 around 0 it runs the network slower than in floats, and
+//! OpenVINO 2026.4 computes something else where such a tensor is concatenated. TensorRT knows int8
+//! around 0 alone, for which [`to_symmetric`] rewrites a network. Biases stay floats, and what is not convolution but lies between two of them (`Add`,
 //! `Concat`, `Resize`, `MaxPool`) reads 8 bits, too, so that integers go from layer to layer.
 //!
 //! This module knows the graph; where scales come from and which layers stay floats is decided by
