@@ -14,8 +14,8 @@ pub enum OpenVinoPrecision {
     Fp16,
     /// 16-bit floats with the range of 32-bit ones.
     Bf16,
-    /// 8-bit integers where the network says so, which a quantized one does; the rest in bf16 where
-    /// the processor has it, else in fp32.
+    /// 8-bit integers where the network says so, which a quantized one does; the rest in fp32, since
+    /// what a quantized network keeps in floats is what needs their precision.
     Int8,
 }
 
@@ -44,14 +44,12 @@ impl OpenVinoPrecision {
         }
     }
 
-    /// OpenVINO's name of the type of floats that are computed with on `cpu`.
-    pub(super) fn float_type(self, cpu: &OpenVinoCpu) -> &'static str {
+    /// OpenVINO's name of the type of floats that are computed with.
+    pub(super) const fn float_type(self) -> &'static str {
         match self {
-            Self::Fp32 => "f32",
+            Self::Fp32 | Self::Int8 => "f32",
             Self::Fp16 => "f16",
             Self::Bf16 => "bf16",
-            Self::Int8 if Self::Bf16.runs_on(cpu) => "bf16",
-            Self::Int8 => "f32",
         }
     }
 
@@ -107,11 +105,8 @@ mod tests {
         let runs = |precision: &OpenVinoPrecision| precision.runs_on(&plain);
         let names: Vec<_> = OpenVinoPrecision::ALL.into_iter().filter(runs).collect();
         assert_eq!(names, [OpenVinoPrecision::Fp32, OpenVinoPrecision::Int8]);
-        assert_eq!(OpenVinoPrecision::Int8.float_type(&plain), "f32");
         assert!(!OpenVinoPrecision::Int8.runs_on(&cpu("FP32")));
         let rich = cpu("FP32 BF16 INT8");
         assert_eq!(OpenVinoPrecision::Bf16.runs_on(&rich), instructions::bf16());
-        let float = if instructions::bf16() { "bf16" } else { "f32" };
-        assert_eq!(OpenVinoPrecision::Int8.float_type(&rich), float);
     }
 }

@@ -178,7 +178,7 @@ fn configured(
         });
     }
     // Left alone, OpenVINO computes in bf16 wherever the processor has it.
-    core.set(c"INFERENCE_PRECISION_HINT", precision.float_type(&cpu))?;
+    core.set(c"INFERENCE_PRECISION_HINT", precision.float_type())?;
     core.set(c"NUM_STREAMS", &streams.to_string())?;
     core.set(c"INFERENCE_NUM_THREADS", &threads.to_string())?;
     // The cores are shared with compositing: a thread that may move waits for none of them.
