@@ -15,7 +15,7 @@ pub struct HostBuffers {
     pub image: HostBuffer,
     /// The audio input: capacity x 32 x 16 x 16 floats.
     pub audio: HostBuffer,
-    /// The predictions: capacity x 3 x S x S floats; or [patches](Patches::words).
+    /// The predictions: capacity x 3 x S x S floats; or [patches](super::Patches::words).
     pub predictions: HostBuffer,
 }
 
