@@ -25,8 +25,8 @@ TEST(a_logger_hears_what_is_opened) {
     engine::set_logger(nullptr);
     CHECK(lines.size() == 3);
     CHECK(says(lines[0], package()) && says(lines[0], "12 background frames of 192x108"));
-    CHECK(says(lines[1], "32 x 32 on simulated"));
-    CHECK(says(lines[2], "in RAM"));
+    CHECK(says(lines[1], "in RAM"));
+    CHECK(says(lines[2], "32 x 32 on simulated"));
     { const engine::Pipeline pipeline = open(); }
     CHECK(lines.size() == 3);
 }
