@@ -10,7 +10,7 @@ use crate::doctor::line;
 use crate::support::{Answer, SIMULATED, Workplace, frame_names, has_onnxruntime};
 
 /// OpenVINO's library, or a word about its absence.
-fn library() -> Option<PathBuf> {
+pub(crate) fn library() -> Option<PathBuf> {
     if cfg!(not(feature = "openvino")) {
         eprintln!("SKIPPED: built without OpenVINO; build with the feature \"openvino\"");
         return None;
