@@ -55,8 +55,8 @@ fn is_zero(count: &usize) -> bool {
 
 impl Network {
     /// Reads the network at `path` and rewrites its graph: precision, int8 around 0 where it is
-    /// quantized otherwise, and a symbolic batch where it is fixed to another than all of `batch`. A graph that needs neither stays as it is, byte by
-    /// byte.
+    /// quantized otherwise, and a symbolic batch where it is fixed to another than all of `batch`. A
+    /// graph that needs none of these stays as it is, byte by byte.
     ///
     /// # Errors
     /// When the file is no network that the engine can feed, keeps weights in other files, has

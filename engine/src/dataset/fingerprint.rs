@@ -11,11 +11,14 @@ use crate::file::FileHash;
 
 impl Package {
     /// A hash over everything of the package that decides the output's pixels: the frames of the
-    /// tracks that are used, and the rectangles. Reads all of them.
+    /// tracks that are used, and the rectangles. Reads all of them, the first time.
     ///
     /// # Errors
     /// A file that cannot be read.
     pub fn fingerprint(&self) -> Result<FileHash, DatasetError> {
+        if let Some(known) = self.fingerprint.get() {
+            return Ok(known.clone());
+        }
         let mut files: Vec<PathBuf> = vec![self.root().join("cache/crop_rectangles.json")];
         for source in self.tracks().iter() {
             match &source.files {
@@ -34,6 +37,6 @@ impl Package {
             })
             .collect::<Result<Vec<_>, _>>()?;
         let all: String = hashes.into_iter().map(|hash| hash.sha256).collect();
-        Ok(FileHash::of(all.as_bytes()))
+        Ok(self.fingerprint.get_or_init(|| FileHash::of(all.as_bytes())).clone())
     }
 }

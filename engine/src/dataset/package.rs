@@ -4,13 +4,14 @@ use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
+use std::sync::OnceLock;
 
 use super::images::{image_path, image_size};
 use super::manifest::Manifest;
 use super::reader::{TrackFiles, TrackSource};
 use super::tracks::{PerTrack, Track};
 use super::{DatasetError, Features, rectangles, video};
-use crate::file::resolved;
+use crate::file::{FileHash, resolved};
 use crate::frame::{ModelGeometry, Rect, Size};
 
 /// Frames a second of a package that does not say.
@@ -84,6 +85,8 @@ pub struct Package {
     fps: f64,
     rects: Vec<Rect>,
     tracks: PerTrack<TrackSource>,
+    /// Known once it was asked for: a contest and a video's identity both want it.
+    pub(super) fingerprint: OnceLock<FileHash>,
 }
 
 impl Package {
@@ -129,6 +132,7 @@ impl Package {
             fps: manifest.fps.or(found.background.fps).unwrap_or(DEFAULT_FPS),
             rects,
             tracks,
+            fingerprint: OnceLock::new(),
         })
     }
 

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use super::error::CalibrationError;
 use super::network::Network;
 use super::scene::InputFrame;
-use super::{QuantizeError, Stage, Watch};
+use super::{Stage, Watch, watch_for};
 use crate::backend::{BackendError, ModelSpec};
 use crate::onnx::Model;
 use crate::onnx::proto::type_proto::{Tensor, Value};
@@ -42,9 +42,7 @@ pub(super) fn ranges(
     let (mut lengths, mut channels) = (HashMap::new(), HashMap::new());
     let total = frames.len();
     for (run, frames) in frames.chunks(session.batch()).enumerate() {
-        if watch(Stage::Calibrating, run * session.batch(), total) {
-            return Err(QuantizeError::Cancelled.into());
-        }
+        watch_for(watch, Stage::Calibrating, run * session.batch(), total)?;
         let inputs = |name: &str| -> Option<Vec<&[f32]>> {
             match name {
                 ModelSpec::IMAGE => Some(frames.iter().map(|frame| &frame.image[..]).collect()),

@@ -149,8 +149,11 @@ pub fn quantize(
     let cancelled = || watch(Stage::Judging, judged.get(), most);
     let judge = Judge::new(&scene, &options.onnxruntime, network.model(), &cancelled)?;
     judged.set(1);
+    let rewrite = |network: &Quantizable, ranges: &Ranges, quantized: &[bool]| {
+        network.rewrite(quantized, &ranges.activations).map_err(refuse)
+    };
     let evaluate = |network: &Quantizable, ranges: &Ranges, quantized: &[bool]| {
-        let model = network.rewrite(quantized, &ranges.activations).map_err(refuse)?;
+        let model = rewrite(network, ranges, quantized)?;
         let quality = judge.quality(&model, &cancelled)?;
         judged.set(judged.get() + 1);
         Ok::<_, QuantizeError>((model, quality))
@@ -181,9 +184,8 @@ pub fn quantize(
 
     let probes = &inputs[..inputs.len().min(PROBED)];
     let allowed = 10.0_f64.powf(-options.min_psnr_db / 10.0);
-    let rewrite =
-        |quantized: &[bool]| network.rewrite(quantized, &ranges.activations).map_err(refuse);
-    let errors = sensitivity::errors(&network, probes, allowed, rewrite, open, watch)?;
+    let some = |quantized: &[bool]| rewrite(&network, &ranges, quantized);
+    let errors = sensitivity::errors(&network, probes, allowed, some, open, watch)?;
     let costs = sensitivity::costs(network.layers(), &ranges.lengths);
     let order = sensitivity::order(&errors, &costs, allowed);
     let mut best = None;

@@ -60,8 +60,8 @@ impl Network {
         self.batch
     }
 
-    /// Runs at most a batch of `frames` and shows every output: name, shape, values. Where the batch is fixed to more, the
-    /// last frame is repeated.
+    /// Runs at most a batch of `frames` and shows every output: name, shape, values. Where the batch
+    /// is fixed to more, the last frame is repeated.
     pub(super) fn run<E: From<QuantizeError>>(
         &mut self,
         frames: &[InputFrame],

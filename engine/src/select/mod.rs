@@ -151,7 +151,7 @@ pub fn open(
             Some(model) if is_engine(model) => {
                 return Err(SelectError::Engine { path: model.to_owned() });
             }
-            Some(model) => declared(model)?.geometry(),
+            Some(model) => read(model)?.1.geometry(),
             None => ModelGeometry::new(DEFAULT_SIDE).ok_or(SelectError::NoModel)?,
         };
         return Ok(silent(Simulated::new(geometry, options.simulated_ms)?));
@@ -192,7 +192,7 @@ pub fn is_engine(model: &Path) -> bool {
 /// reasons why the ones before do not.
 fn best(model: &Path, options: &BackendOptions, watch: &Watch<'_>) -> Result<Opened, SelectError> {
     // What is wrong with the model is wrong with all of them.
-    declared(model)?;
+    read(model)?;
     options.check_auto_precision()?;
     if options.provider.is_some() {
         // Whoever names a provider means ONNX Runtime.
@@ -254,16 +254,11 @@ fn on_cpu(
     Ok(Opened { undecided, ..opened.after(remarks) })
 }
 
-/// The ONNX file at `model`, which declares what the engine can feed.
-fn read(model: &Path) -> Result<Model, SelectError> {
+/// The ONNX file at `model`, and what it declares, which the engine can feed.
+fn read(model: &Path) -> Result<(Model, ModelSpec), SelectError> {
     let read = Model::load(model).map_err(BackendError::from)?;
-    ModelSpec::declared(model, &read)?;
-    Ok(read)
-}
-
-/// What the ONNX file at `model` declares.
-fn declared(model: &Path) -> Result<ModelSpec, SelectError> {
-    Ok(ModelSpec::declared(model, &read(model)?)?)
+    let spec = ModelSpec::declared(model, &read)?;
+    Ok((read, spec))
 }
 
 fn silent(backend: impl Backend + 'static) -> Opened {
@@ -279,7 +274,7 @@ fn onnxruntime(
     options.check_onnxruntime_precision()?;
     let mut remark = None;
     if let PrecisionChoice::Fp32 | PrecisionChoice::Int8 = options.precision {
-        let quantized = read(model)?.is_quantized();
+        let quantized = read(model)?.0.is_quantized();
         if options.precision == PrecisionChoice::Int8 && !quantized {
             return Err(BackendError::NotQuantized { path: model.to_owned() }.into());
         }

@@ -11,7 +11,7 @@ use crate::threads::cores;
 
 /// Runs the network in the file `model`.
 pub(super) fn open(model: &Path, options: &BackendOptions) -> Result<Opened, SelectError> {
-    let quantized = read(model)?.is_quantized();
+    let quantized = read(model)?.0.is_quantized();
     let settings = &options.openvino;
     let library = find_openvino(settings.library.as_deref()).map_err(BackendError::from)?;
     let openvino = OpenVinoOptions {

@@ -6,7 +6,9 @@ use std::sync::Arc;
 use engine_sys::search::{self, Found};
 use engine_sys::{Flavour, Library, Log};
 
-use super::{BackendOptions, LoadedEngine, Opened, SelectError, Watch, built_in, chain, is_engine};
+use super::{
+    BackendOptions, LoadedEngine, Opened, SelectError, Watch, built_in, chain, is_engine, silent,
+};
 use crate::backend::{BackendError, BatchLimit, ModelSpec, TensorRt, TensorRtOptions};
 use crate::batch::BatchRange;
 use crate::convert::{
@@ -54,6 +56,11 @@ struct Installed {
     found: Found,
     library: Library,
     there: Surroundings,
+}
+
+/// `backend`, which runs `engine`.
+fn running(backend: TensorRt, engine: LoadedEngine, remarks: Vec<String>) -> Opened {
+    Opened { engine: Some(engine), remarks, ..silent(backend) }
 }
 
 impl Shop<'_> {
@@ -115,8 +122,7 @@ impl Shop<'_> {
                     Ok((backend, remark)) => {
                         remarks.push(remark);
                         let engine = LoadedEngine { path: path.to_owned(), record };
-                        let (backend, engine) = (Box::new(backend), Some(engine));
-                        return Ok(Opened { backend, remarks, engine, undecided: false });
+                        return Ok(running(backend, engine, remarks));
                     }
                     Err(error) => Some(error),
                 },
@@ -195,8 +201,8 @@ impl Shop<'_> {
         let plan = regular::read(&path).map_err(|error| tried(&error))?;
         let (backend, remark) =
             self.load(&path, &plan, installed).map_err(|error| tried(&error))?;
-        let engine = Some(LoadedEngine { path, record: Some(record) });
-        Ok(Opened { backend: Box::new(backend), remarks: vec![remark], engine, undecided: false })
+        let engine = LoadedEngine { path, record: Some(record) };
+        Ok(running(backend, engine, vec![remark]))
     }
 
     /// The engine that is kept at `path`, if it is one of that network and loads.
@@ -221,15 +227,9 @@ impl Shop<'_> {
         };
         match self.load(path, &plan, installed) {
             Ok((backend, remark)) => {
-                let engine = Some(LoadedEngine { path: path.to_owned(), record: Some(record) });
+                let engine = LoadedEngine { path: path.to_owned(), record: Some(record) };
                 let kept = format!("engine      {}, made before", path.display());
-                let remarks = vec![remark, kept];
-                Kept::Loads(Box::new(Opened {
-                    backend: Box::new(backend),
-                    remarks,
-                    engine,
-                    undecided: false,
-                }))
+                Kept::Loads(Box::new(running(backend, engine, vec![remark, kept])))
             }
             Err(error) => Kept::Unusable(chain(&error)),
         }

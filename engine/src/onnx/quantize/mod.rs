@@ -6,8 +6,9 @@
 //! range, and 128 elsewhere. Runtimes on CPUs multiply uint8 with int8, and ONNX Runtime fuses a ReLU
 //! only where 0 is the lowest number: in int8 around 0 it runs the network slower than in floats, and
 //! OpenVINO 2026.4 computes something else where such a tensor is concatenated. TensorRT knows int8
-//! around 0 alone, for which [`to_symmetric`] rewrites a network. Biases stay floats, and what is not convolution but lies between two of them (`Add`,
-//! `Concat`, `Resize`, `MaxPool`) reads 8 bits, too, so that integers go from layer to layer.
+//! around 0 alone, for which [`to_symmetric`] rewrites a network. Biases stay floats, and what is not
+//! convolution but lies between two of them (`Add`, `Concat`, `Resize`, `MaxPool`) reads 8 bits, too,
+//! so that integers go from layer to layer.
 //!
 //! This module knows the graph; where scales come from and which layers stay floats is decided by
 //! [`crate::quantize`].

@@ -45,6 +45,9 @@ pub fn to_symmetric(model: &mut Model) -> usize {
             }
         }
     }
+    if edits.is_empty() {
+        return 0;
+    }
     for (at, [scale, zero_point]) in edits {
         graph.node[at].input[1] = scale;
         graph.node[at].input[2] = zero_point;
