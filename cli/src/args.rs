@@ -4,7 +4,9 @@ mod audio;
 mod backend;
 mod compare;
 mod convert;
+mod profile;
 mod quantize;
+mod tune;
 mod video;
 
 use std::path::{Path, PathBuf};
@@ -16,10 +18,12 @@ use engine::pipeline::{MAX_BATCH, MAX_WORKERS, Mode};
 use engine::sink::{ImageFormat, SinkError, SinkTarget, is_video};
 
 pub(crate) use self::audio::AudioArgs;
-pub(crate) use self::backend::{BackendArgs, BackendChoice};
+pub(crate) use self::backend::{BackendArgs, BackendChoice, ProviderChoice};
 pub(crate) use self::compare::CompareArgs;
 pub(crate) use self::convert::ConvertArgs;
+pub(crate) use self::profile::{ProfileArgs, ProfileChoice};
 pub(crate) use self::quantize::QuantizeArgs;
+pub(crate) use self::tune::TuneArgs;
 pub(crate) use self::video::VideoArgs;
 
 /// Audio-driven talking-head video: an avatar package and a network in, composited frames out.
@@ -47,6 +51,10 @@ pub(crate) enum Command {
     /// Move a network to 8 bits, calibrated on a package's frames, as far as its frames stay the same.
     #[command(after_help = quantize::EXAMPLES, allow_negative_numbers = true)]
     Quantize(QuantizeArgs),
+    /// Find the settings with which frames are made fastest on this machine, and keep them for render,
+    /// bench and programs that use the library.
+    #[command(after_help = tune::EXAMPLES, allow_negative_numbers = true)]
+    Tune(TuneArgs),
     /// Write a complete sample package with drawn frames and a network of the real architecture.
     Sample(SampleArgs),
     /// Say what a package or a model is, and what is wrong with it.
@@ -106,18 +114,15 @@ pub(crate) struct FrameArgs {
 
 #[derive(Args)]
 pub(crate) struct BenchArgs {
-    /// Frames per run of the network; a list makes a grid.
-    #[arg(
-        long,
-        value_name = "N,...",
-        value_delimiter = ',',
-        default_value = "4",
-        value_parser = batch
-    )]
+    /// Frames per run of the network; a list makes a grid [default: what tune found, else 4].
+    #[arg(long, value_name = "N,...", value_delimiter = ',', value_parser = batch)]
     pub(crate) batch: Vec<usize>,
-    /// Compositing workers: a number, or auto for the smaller of batch and cores; a list makes a grid.
-    #[arg(long, value_name = "N,...", value_delimiter = ',', default_value = "auto")]
+    /// Compositing workers: a number, or auto for the smaller of batch and cores; a list makes a grid
+    /// [default: what tune found, else auto].
+    #[arg(long, value_name = "N,...", value_delimiter = ',')]
     pub(crate) workers: Vec<Workers>,
+    #[command(flatten)]
+    pub(crate) profile: ProfileArgs,
     /// The avatar package [default: a sample package, made in the cache folder on first use].
     #[arg(long, value_name = "DIR")]
     pub(crate) package: Option<PathBuf>,
@@ -190,12 +195,15 @@ pub(crate) struct RenderArgs {
     /// Frames to render [default: as many as there are feature rows].
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) frames: Option<u64>,
-    /// Frames per run of the network.
-    #[arg(long, value_name = "N", default_value = "4", value_parser = batch)]
-    pub(crate) batch: usize,
-    /// Compositing workers: a number, or auto for the smaller of batch and cores.
-    #[arg(long, default_value = "auto", value_name = "N")]
-    pub(crate) workers: Workers,
+    /// Frames per run of the network [default: what tune found, else 4].
+    #[arg(long, value_name = "N", value_parser = batch)]
+    pub(crate) batch: Option<usize>,
+    /// Compositing workers: a number, or auto for the smaller of batch and cores [default: what tune
+    /// found, else auto].
+    #[arg(long, value_name = "N")]
+    pub(crate) workers: Option<Workers>,
+    #[command(flatten)]
+    pub(crate) profile: ProfileArgs,
     /// Also write evenly spaced frames as one picture.
     #[arg(long, value_name = "FILE.png")]
     pub(crate) contact_sheet: Option<PathBuf>,

@@ -1,8 +1,8 @@
 //! The machine that figures were measured on.
 
 use std::fs;
-use std::thread::available_parallelism;
 
+use engine::pipeline::{cores, cpu_name};
 use serde::Serialize;
 
 /// CPU features that decide how fast inference and compositing can be, as Linux names them.
@@ -56,9 +56,9 @@ impl Machine {
         let read = |path| fs::read_to_string(path).unwrap_or_default();
         let cpuinfo = read("/proc/cpuinfo");
         Self {
-            cpu: cpu_name(&cpuinfo),
+            cpu: cpu_name(),
             arch: std::env::consts::ARCH,
-            cores: available_parallelism().map_or(1, |cores| cores.get()),
+            cores: cores(),
             cpu_features: cpu_features(&cpuinfo),
             memory_mb: kilobytes(&read("/proc/meminfo"), "MemTotal").unwrap_or(0) / 1024,
             os: os_name(&read("/etc/os-release")),
@@ -111,10 +111,6 @@ fn kilobytes(text: &str, key: &str) -> Option<u64> {
     value(text, ':', key)?.strip_suffix("kB")?.trim().parse().ok()
 }
 
-fn cpu_name(cpuinfo: &str) -> String {
-    value(cpuinfo, ':', "model name").unwrap_or_default().to_owned()
-}
-
 fn cpu_features(cpuinfo: &str) -> Vec<String> {
     let flags = value(cpuinfo, ':', "flags").or_else(|| value(cpuinfo, ':', "Features"));
     let has = |name: &&str| flags.unwrap_or_default().split_whitespace().any(|flag| flag == *name);
@@ -131,13 +127,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn x86_and_arm_processors_are_read() {
+    fn features_of_x86_and_arm_are_read() {
         let x86 = "processor\t: 0\nmodel name\t: AMD EPYC 9554\nflags\t\t: fpu avx2 avx512_vnni \
                    avx512f avx512fx\n\nprocessor\t: 1\nmodel name\t: other\nflags\t: sve\n";
-        assert_eq!(cpu_name(x86), "AMD EPYC 9554");
         assert_eq!(cpu_features(x86), ["avx2", "avx512f", "avx512_vnni"]);
         let arm = "processor\t: 0\nBogoMIPS\t: 50.00\nFeatures\t: fp asimd i8mm bf16\n";
-        assert_eq!(cpu_name(arm), "");
         assert_eq!(cpu_features(arm), ["asimd", "bf16", "i8mm"]);
         assert!(cpu_features("").is_empty());
     }

@@ -18,12 +18,14 @@ mod machine;
 mod network;
 mod output;
 mod outputs;
+mod profile;
 mod progress;
 mod quantize;
 mod render;
 mod run_progress;
 mod sample;
 mod setup;
+mod tune;
 mod video;
 
 use std::process::ExitCode;
@@ -33,6 +35,7 @@ use engine::audio::AudioError;
 use engine::quantize::QuantizeError;
 use engine::sample::SampleError;
 use engine::select::SelectError;
+use engine::tune::TuneError;
 use engine::verify::VerifyError;
 
 use args::{Cli, Command};
@@ -57,6 +60,7 @@ fn main() -> ExitCode {
         Command::ConvertEngine(args) => convert::run(args),
         Command::Compare(args) => compare::run(args),
         Command::Quantize(args) => quantize::run(args),
+        Command::Tune(args) => tune::run(args),
         Command::Sample(args) => sample::run(args),
         Command::Inspect(args) => inspect::run(args),
         Command::Doctor(args) => doctor::run(args),
@@ -83,6 +87,7 @@ fn was_stopped(error: &anyhow::Error) -> bool {
         || matches!(error.downcast_ref(), Some(SampleError::Stopped))
         || matches!(error.downcast_ref(), Some(VerifyError::Cancelled))
         || matches!(error.downcast_ref(), Some(QuantizeError::Cancelled))
+        || matches!(error.downcast_ref(), Some(TuneError::Cancelled))
 }
 
 /// One line for the error, one for each cause that adds something.

@@ -12,6 +12,7 @@ use serde_json::json;
 use crate::args::RenderArgs;
 use crate::output::note;
 use crate::outputs::inputs;
+use crate::profile::Picked;
 use crate::run_progress::{RunProgress, Show, json};
 use crate::setup::{self, FrameCount, Prepared, Request, SINK_QUEUE};
 use crate::video::{self, Ingredients};
@@ -30,19 +31,22 @@ pub(crate) fn run(args: &RenderArgs) -> Result<Outcome> {
         bail!("--contact-sheet is {}; expected a name that ends in .png", other.display());
     }
     inputs(&args.package, &args.backend, args.features.as_deref(), &args.audio)
+        .read("the profile", args.profile.file())
         .written("-o", file(&args.output))
         .written("--contact-sheet", sheet)
         .check()?;
     let quiet = args.quiet || args.json_progress;
+    let picked = Picked::new(&args.package, &args.backend, &args.frame, &args.profile, quiet)?;
+    let batch = args.batch.unwrap_or(picked.batch);
     let prepared = setup::prepare(Request {
         root: &args.package,
-        backend: &args.backend,
+        backend: &picked.backend,
         frame: &args.frame,
         features: args.features.as_deref(),
         audio: &args.audio,
         count: FrameCount::Rows(args.frames),
         rate: args.video.fps,
-        largest_batch: args.batch,
+        largest_batch: batch,
         quiet,
     })?;
     let frames = prepared.frames;
@@ -51,8 +55,8 @@ pub(crate) fn run(args: &RenderArgs) -> Result<Outcome> {
         Mode::Pipelined => target.encoder_threads(cores()),
     };
     let options = PipelineOptions {
-        batch: args.batch,
-        workers: setup::worker_count(args.workers, args.batch),
+        batch,
+        workers: setup::worker_count(args.workers.unwrap_or(picked.workers), batch),
         mode: args.frame.mode,
         sink_depth: setup::sink_depth(encoders),
         trace: false,
@@ -60,7 +64,7 @@ pub(crate) fn run(args: &RenderArgs) -> Result<Outcome> {
     if !quiet {
         note!("threads     {}", setup::budget(&prepared.stages, options.workers, encoders));
     }
-    let Place { first, sink } = open(args, &prepared, encoders, quiet)?;
+    let Place { first, sink } = open(args, &prepared, options, encoders, quiet)?;
     let mut pipeline = Pipeline::new(prepared.stages, options)?;
     let show = match (args.quiet, args.json_progress) {
         (_, true) => Show::Json,
@@ -82,10 +86,16 @@ struct Place {
     sink: Box<dyn Sink>,
 }
 
-fn open(args: &RenderArgs, prepared: &Prepared, encoders: usize, quiet: bool) -> Result<Place> {
+fn open(
+    args: &RenderArgs,
+    prepared: &Prepared,
+    run: PipelineOptions,
+    encoders: usize,
+    quiet: bool,
+) -> Result<Place> {
     let Prepared { stages, frames, .. } = prepared;
     let place = match &args.output {
-        SinkTarget::Video(path) => open_video(args, prepared, path, quiet)?,
+        SinkTarget::Video(path) => open_video(args, prepared, run.batch, path, quiet)?,
         _ if args.video.start() != Start::New => {
             bail!("--resume and --restart are for videos; {} is none", args.output)
         }
@@ -107,9 +117,15 @@ fn open(args: &RenderArgs, prepared: &Prepared, encoders: usize, quiet: bool) ->
     Ok(Place { sink: Box::new(sheet), ..place })
 }
 
-fn open_video(args: &RenderArgs, prepared: &Prepared, path: &Path, quiet: bool) -> Result<Place> {
+fn open_video(
+    args: &RenderArgs,
+    prepared: &Prepared,
+    batch: usize,
+    path: &Path,
+    quiet: bool,
+) -> Result<Place> {
     let Prepared { stages, package, model, frames } = prepared;
-    let options = video::options(&args.video, &args.audio, args.batch, quiet)?;
+    let options = video::options(&args.video, &args.audio, batch, quiet)?;
     let identity = video::identity(&Ingredients {
         package,
         model: model.as_deref(),
@@ -117,7 +133,7 @@ fn open_video(args: &RenderArgs, prepared: &Prepared, path: &Path, quiet: bool) 
         sound: args.audio.audio.as_deref(),
         stages,
         frame: &args.frame,
-        batch: args.batch,
+        batch,
     })?;
     if !quiet {
         note!(

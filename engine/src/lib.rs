@@ -19,6 +19,7 @@ pub mod frame;
 pub mod metrics;
 pub mod onnx;
 pub mod pipeline;
+pub mod profile;
 pub mod quality;
 pub mod quantize;
 #[cfg(feature = "sample")]
@@ -26,4 +27,5 @@ pub mod sample;
 pub mod select;
 pub mod sink;
 mod threads;
+pub mod tune;
 pub mod verify;

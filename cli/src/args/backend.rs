@@ -11,7 +11,7 @@ use engine_sys::Flavour;
 use super::bytes;
 
 /// Which network runs where.
-#[derive(Args)]
+#[derive(Args, Clone)]
 pub(crate) struct BackendArgs {
     /// The network, an ONNX file or an engine [default: the one in the package].
     #[arg(long, value_name = "FILE")]
@@ -51,7 +51,7 @@ pub(crate) struct BackendArgs {
 }
 
 /// How TensorRT runs.
-#[derive(Args)]
+#[derive(Args, Clone)]
 pub(crate) struct TensorRtArgs {
     /// The folder with the TensorRT libraries [default: $TENSORRT_LIB_DIR, else the usual places].
     #[arg(long, value_name = "DIR")]
@@ -78,15 +78,15 @@ pub(crate) struct TensorRtArgs {
 }
 
 /// How OpenVINO runs.
-#[derive(Args)]
+#[derive(Args, Clone)]
 pub(crate) struct OpenVinoArgs {
     /// The OpenVINO library (libopenvino_c.so) or its folder [default: $OPENVINO_DYLIB_PATH, else what
     /// scripts/setup installed].
     #[arg(long, value_name = "FILE")]
     pub(crate) openvino_lib: Option<PathBuf>,
-    /// Frames that OpenVINO computes at one time, each with its part of --threads.
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=1024))]
-    pub(crate) streams: u16,
+    /// Frames that OpenVINO computes at one time, each with its part of --threads [default: 1].
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub(crate) streams: Option<u16>,
 }
 
 /// `--flavour`: `None` takes the first that is usable.
@@ -143,6 +143,19 @@ pub(crate) enum ProviderChoice {
 }
 
 impl BackendArgs {
+    /// The option that says what runs the network, or how, where one was given.
+    pub(crate) fn named(&self) -> Option<&'static str> {
+        let Self { backend, provider, precision, threads, openvino, .. } = self;
+        let given = [
+            ("--backend", *backend != BackendChoice::Auto),
+            ("--provider", provider.is_some()),
+            ("--precision", *precision != PrecisionChoice::Auto),
+            ("--threads", threads.is_some()),
+            ("--streams", openvino.streams.is_some()),
+        ];
+        given.into_iter().find(|(_, given)| *given).map(|(name, _)| name)
+    }
+
     /// As the engine takes them, to run batches of up to `largest_batch` frames.
     pub(crate) fn options(&self, largest_batch: usize) -> BackendOptions {
         let TensorRtArgs { tensorrt_lib, flavour, .. } = &self.tensorrt;
@@ -171,7 +184,7 @@ impl BackendArgs {
             },
             openvino: OpenVinoSettings {
                 library: self.openvino.openvino_lib.clone(),
-                streams: usize::from(self.openvino.streams),
+                streams: self.openvino.streams.map_or(1, usize::from),
             },
             ..BackendOptions::default()
         }

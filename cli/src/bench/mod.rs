@@ -24,19 +24,20 @@ use crate::machine::Machine;
 use crate::output;
 use crate::output::note;
 use crate::outputs::inputs;
+use crate::profile::Picked;
 use crate::render;
 use crate::setup::{self, FrameCount, Prepared, Request};
 use measure::{Bench, Setting};
 use report::Report;
 
 pub(crate) fn run(args: &BenchArgs) -> Result<Outcome> {
-    let settings = settings(args);
     export::check_writable(args)?;
     let package = match &args.package {
         Some(package) => package.clone(),
         None => crate::sample::cached()?,
     };
     inputs(&package, &args.backend, args.features.as_deref(), &args.audio)
+        .read("the profile", args.profile.file())
         .written("--sink", render::file(&args.sink))
         .written("--json", args.json.as_deref())
         .written("--csv", args.csv.as_deref())
@@ -44,15 +45,17 @@ pub(crate) fn run(args: &BenchArgs) -> Result<Outcome> {
         .written("--html", args.html.as_deref())
         .written("--trace", args.trace.as_deref())
         .check()?;
+    let picked = Picked::new(&package, &args.backend, &args.frame, &args.profile, false)?;
+    let settings = settings(args, &picked);
     let prepared = setup::prepare(Request {
         root: &package,
-        backend: &args.backend,
+        backend: &picked.backend,
         frame: &args.frame,
         features: args.features.as_deref(),
         audio: &args.audio,
         count: FrameCount::Repeat(args.frames.max(args.warmup)),
         rate: FrameRate::DEFAULT,
-        largest_batch: args.batch.iter().copied().max().unwrap_or(1),
+        largest_batch: settings.iter().map(|setting| setting.batch).max().unwrap_or(1),
         quiet: false,
     })?;
     if let (BatchLimit::Fixed(batch @ 2..), Some(model)) =
@@ -64,7 +67,7 @@ pub(crate) fn run(args: &BenchArgs) -> Result<Outcome> {
             model.display()
         );
     }
-    let mut report = Report::new(Machine::probe(), &prepared, args);
+    let mut report = Report::new(Machine::probe(), &prepared);
     let Prepared { stages, .. } = prepared;
     let mut bench = Bench::new(stages, args);
 
@@ -107,10 +110,13 @@ fn print(report: &Report, args: &BenchArgs) -> Result<()> {
 }
 
 /// The baseline, then the grid in the order in which it was given, each setting once.
-fn settings(args: &BenchArgs) -> Vec<Setting> {
+fn settings(args: &BenchArgs, picked: &Picked) -> Vec<Setting> {
     let mut settings = vec![Setting { mode: Mode::Sequential, batch: 1, workers: 1 }];
-    for &batch in &args.batch {
-        for &workers in &args.workers {
+    let (batch, workers) = ([picked.batch], [picked.workers]);
+    let batches = if args.batch.is_empty() { &batch[..] } else { &args.batch };
+    let numbers = if args.workers.is_empty() { &workers[..] } else { &args.workers };
+    for &batch in batches {
+        for &workers in numbers {
             let workers = setup::worker_count(workers, batch);
             let setting = Setting { mode: args.frame.mode, batch, workers };
             if !settings.contains(&setting) {

@@ -12,7 +12,6 @@ use serde::{Serialize, Serializer};
 
 use super::advice;
 use super::timeline::Timeline;
-use crate::args::{BackendChoice, BenchArgs};
 use crate::machine::{self, Machine};
 use crate::setup::Prepared;
 
@@ -194,7 +193,7 @@ fn threads<S: Serializer>(threads: &ThreadBudget, serializer: S) -> Result<S::Ok
 }
 
 impl Report {
-    pub(super) fn new(machine: Machine, prepared: &Prepared, args: &BenchArgs) -> Self {
+    pub(super) fn new(machine: Machine, prepared: &Prepared) -> Self {
         let Prepared { stages, package, model, .. } = prepared;
         let size = package.frame_size();
         Self {
@@ -211,8 +210,7 @@ impl Report {
                 file: model.as_ref().map(|path| path.display().to_string()),
                 side: stages.backend.geometry().side(),
                 batch: stages.backend.batch_limit().to_string(),
-                simulated_ms: (args.backend.backend == BackendChoice::Simulated)
-                    .then_some(args.backend.simulated_ms),
+                simulated_ms: stages.backend.nominal_ms(),
             },
             package: PackageReport {
                 path: package.root().display().to_string(),

@@ -21,4 +21,4 @@ pub use probe::StageRates;
 pub use run::{Mode, Pipeline, PipelineOptions, RunReport};
 pub use stages::Stages;
 
-pub use crate::threads::cores;
+pub use crate::threads::{cores, cpu_name};

@@ -1,6 +1,7 @@
 //! From what a user asks for to a backend that is ready to run: which runtime, on which device, and
 //! for TensorRT an engine of the network, made first where there is none.
 
+mod contender;
 mod contest;
 mod error;
 #[cfg(feature = "tensorrt")]
@@ -28,6 +29,8 @@ use std::sync::Arc;
 use engine_sys::Flavour;
 use engine_sys::{Log, Progress};
 
+pub use self::contender::Contender;
+pub use self::contest::{Identity, identify};
 pub use self::error::SelectError;
 pub use self::loaded::LoadedEngine;
 pub use self::options::{

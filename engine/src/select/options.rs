@@ -27,6 +27,27 @@ pub enum BackendChoice {
     Simulated,
 }
 
+impl BackendChoice {
+    /// All of them, as in `--backend`.
+    pub const ALL: [(&'static str, Self); 5] = [
+        ("auto", Self::Auto),
+        ("tensorrt", Self::TensorRt),
+        ("onnxruntime", Self::OnnxRuntime),
+        ("openvino", Self::OpenVino),
+        ("simulated", Self::Simulated),
+    ];
+
+    /// As in `--backend`.
+    pub const fn name(self) -> &'static str {
+        Self::ALL[self as usize].0
+    }
+
+    /// The one of that name.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|(known, _)| *known == name).map(|(_, choice)| choice)
+    }
+}
+
 /// Where ONNX Runtime computes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ProviderChoice {
@@ -34,6 +55,21 @@ pub enum ProviderChoice {
     Cpu,
     /// An NVIDIA GPU.
     Cuda,
+}
+
+impl ProviderChoice {
+    /// As in `--provider`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Cpu => "cpu",
+            Self::Cuda => "cuda",
+        }
+    }
+
+    /// The one of that name.
+    pub fn named(name: &str) -> Option<Self> {
+        [Self::Cpu, Self::Cuda].into_iter().find(|choice| choice.name() == name)
+    }
 }
 
 /// Which backend is wanted, and how it is to run.
@@ -187,5 +223,18 @@ impl BackendOptions {
         };
         let threads = self.threads.unwrap_or(default);
         Ok(OnnxRuntimeOptions { library, threads, provider })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn backends_have_names() {
+        for (name, choice) in BackendChoice::ALL {
+            assert_eq!((BackendChoice::named(name), choice.name()), (Some(choice), name));
+        }
+        assert_eq!(BackendChoice::named("gpu"), None);
     }
 }

@@ -5,7 +5,10 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use super::super::{BackendOptions, Opened, PrecisionChoice, SelectError, onnxruntime, openvino};
+use super::super::{
+    BackendChoice, BackendOptions, Contender, Opened, PrecisionChoice, SelectError, onnxruntime,
+    openvino,
+};
 use crate::backend::Provider;
 
 /// A runtime for the processor.
@@ -38,18 +41,41 @@ impl Candidate {
         Self { runtime, computed }
     }
 
+    fn precision(self) -> PrecisionChoice {
+        match self.computed {
+            Computed::Fp32 => PrecisionChoice::Fp32,
+            Computed::Bf16 => PrecisionChoice::Bf16,
+            Computed::Int8 => PrecisionChoice::Int8,
+        }
+    }
+
+    /// The same for everybody, running the file `model`.
+    pub(super) fn contender(
+        self,
+        model: &Path,
+        quantized: bool,
+        worst_psnr_db: Option<f64>,
+    ) -> Contender {
+        Contender {
+            backend: match self.runtime {
+                Runtime::OnnxRuntime => BackendChoice::OnnxRuntime,
+                Runtime::OpenVino => BackendChoice::OpenVino,
+            },
+            provider: None,
+            precision: self.precision(),
+            model: Some(model.to_owned()),
+            quantized,
+            worst_psnr_db,
+        }
+    }
+
     /// Opens it for the network `model`, with everything else as `options` say.
     pub(super) fn open(
         self,
         model: &Path,
         options: &BackendOptions,
     ) -> Result<Opened, SelectError> {
-        let precision = match self.computed {
-            Computed::Fp32 => PrecisionChoice::Fp32,
-            Computed::Bf16 => PrecisionChoice::Bf16,
-            Computed::Int8 => PrecisionChoice::Int8,
-        };
-        let options = BackendOptions { precision, ..options.clone() };
+        let options = BackendOptions { precision: self.precision(), ..options.clone() };
         match self.runtime {
             Runtime::OnnxRuntime => onnxruntime(model, Provider::Cpu, &options),
             Runtime::OpenVino => openvino::open(model, &options),

@@ -9,17 +9,21 @@ mod outcome;
 mod quantized;
 mod speed;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use self::candidate::Candidate;
 use self::floor::{Floor, Scene};
 use self::kept::Key;
 use self::network::Network;
-use self::outcome::hold;
+use self::outcome::{Fate, Rules, hold};
 use self::quantized::Quantized;
-use super::{BackendOptions, Opened, Ready, Sample, SelectError, Watch, chain, openvino};
+use super::openvino::Probe;
+use super::{
+    BackendOptions, Contender, Opened, Ready, Sample, SelectError, Watch, chain, openvino,
+};
 use crate::backend::Backend;
-use crate::file::shell_quoted;
+use crate::file::{FileHash, shell_quoted};
+use crate::frame::ModelGeometry;
 use crate::verify::evenly_spaced;
 
 /// Frames that are compared.
@@ -30,6 +34,9 @@ const STREAMED_SPAN: usize = 250;
 /// Fewer frames than this are made without a measurement: with the real network that takes about as
 /// long as so many frames have to gain from one that is twice as fast.
 const WORTH_MEASURING: u64 = 300;
+/// What needs more than this many times the best time does not become the fastest by being set up
+/// otherwise.
+const REACH: f64 = 1.25;
 
 /// Takes over from `reference`, which was opened for `model` in full precision (or as it is, where it
 /// is quantized), if something else is faster and near enough. What was decided before is not measured
@@ -47,15 +54,7 @@ pub(super) fn settle(
 ) -> Result<Ready, SelectError> {
     let say = |line: &str| (watch.say)(line);
     let stay = |backend| Ready { backend, model: Some(model.to_owned()) };
-    let network = Network::read(model)?;
-    let openvino = openvino::probe(&options.openvino);
-    if let Err(why) = &openvino {
-        say(&format!("backend     not openvino: {why}"));
-    }
-    let openvino = openvino.ok();
-    if let Quantized::Foreign { why } = &network.quantized {
-        say(&format!("precision   not int8: {why}"));
-    }
+    let (network, openvino) = look(model, options, watch)?;
     let (first, candidates) = network.candidates(options.backend, openvino.as_ref());
     if candidates.is_empty() {
         return Ok(stay(reference));
@@ -97,17 +96,11 @@ pub(super) fn settle(
     let scene = Scene { sample, frames: frames(sample), cancelled: watch.cancelled };
     let mut floor = Floor::new(&network, scene, options, reference);
     let reference_ms = floor.reference_ms()?;
-    let outcome = hold(first, reference_ms, &candidates, options.min_psnr_db, &mut floor)?;
+    let rules = Rules::faster(options.min_psnr_db);
+    let outcome = hold(first, reference_ms, &candidates, rules, &mut floor)?;
     let (reference, best) = floor.leave();
     outcome.lines().iter().for_each(|line| say(line));
-    if let (Quantized::None, false) = (&network.quantized, network.is_quantized) {
-        say(&format!(
-            "hint        `engine-cli quantize {} --package {}` makes a form in int8, which may be \
-             faster",
-            shell_quoted(model),
-            shell_quoted(sample.package)
-        ));
-    }
+    hint_at_quantizing(&network, sample, watch);
     if let Some(Err(error)) = folder.map(|folder| key.keep(folder, &outcome)) {
         // It is measured again next time.
         say(&format!("warning: {}", chain(&error)));
@@ -116,6 +109,98 @@ pub(super) fn settle(
         (Some(best), Some(winner)) => ready(best, network.form(winner.candidate), watch),
         _ => stay(reference),
     })
+}
+
+/// The network in the file `model`, and OpenVINO where it can be used; what cannot be used is said.
+fn look<'a>(
+    model: &'a Path,
+    options: &BackendOptions,
+    watch: &Watch<'_>,
+) -> Result<(Network<'a>, Option<Probe>), SelectError> {
+    let network = Network::read(model)?;
+    let openvino = openvino::probe(&options.openvino);
+    if let Err(why) = &openvino {
+        (watch.say)(&format!("backend     not openvino: {why}"));
+    }
+    if let Quantized::Foreign { why } = &network.quantized {
+        (watch.say)(&format!("precision   not int8: {why}"));
+    }
+    Ok((network, openvino.ok()))
+}
+
+/// Says how a form in 8 bits is made, where there is none.
+fn hint_at_quantizing(network: &Network<'_>, sample: Sample<'_>, watch: &Watch<'_>) {
+    if let (Quantized::None, false) = (&network.quantized, network.is_quantized) {
+        (watch.say)(&format!(
+            "hint        `engine-cli quantize {} --package {}` makes a form in int8, which may be \
+             faster",
+            shell_quoted(network.path),
+            shell_quoted(sample.package)
+        ));
+    }
+}
+
+/// Which runtimes and precisions are near enough to `reference` and, alone and without tuning, not
+/// much slower than the fastest: one of them may be the fastest once it is set up for this machine.
+/// The fastest first. Errors are those of [`settle`].
+pub(super) fn contenders(
+    reference: Box<dyn Backend>,
+    model: &Path,
+    sample: Sample<'_>,
+    options: &BackendOptions,
+    watch: &Watch<'_>,
+) -> Result<Vec<Contender>, SelectError> {
+    let (network, openvino) = look(model, options, watch)?;
+    let (first, mut candidates) = network.candidates(options.backend, openvino.as_ref());
+    candidates.extend(network.unlikely(options.backend, openvino.as_ref()));
+    let scene = Scene { sample, frames: frames(sample), cancelled: watch.cancelled };
+    let mut floor = Floor::new(&network, scene, options, reference);
+    let reference_ms = floor.reference_ms()?;
+    let rules = Rules { min_psnr_db: options.min_psnr_db, reach: REACH };
+    let outcome = hold(first, reference_ms, &candidates, rules, &mut floor)?;
+    for entry in &outcome.entries {
+        (watch.say)(&format!("network     {}", entry.words(outcome.min_psnr_db)));
+    }
+    hint_at_quantizing(&network, sample, watch);
+    let mut good: Vec<(f64, Contender)> = Vec::new();
+    for entry in &outcome.entries {
+        let (Some(ms), Fate::Reference | Fate::Good(_)) = (entry.ms, &entry.fate) else { continue };
+        let worst_psnr_db = match &entry.fate {
+            Fate::Good(worst) => Some(worst.psnr_db),
+            _ => None,
+        };
+        let form = network.form(entry.candidate);
+        let quantized = form != model;
+        good.push((ms, entry.candidate.contender(form, quantized, worst_psnr_db)));
+    }
+    good.sort_by(|a, b| a.0.total_cmp(&b.0));
+    let fastest_ms = good.first().map_or(f64::INFINITY, |(ms, _)| *ms);
+    good.retain(|(ms, _)| *ms <= REACH * fastest_ms);
+    Ok(good.into_iter().map(|(_, contender)| contender).collect())
+}
+
+/// What identifies a network, and what lies beside it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Identity {
+    /// What identifies its file.
+    pub network: FileHash,
+    /// Its quantized form, and what identifies that; `None` where there is none.
+    pub quantized: Option<(PathBuf, FileHash)>,
+    /// Its sizes.
+    pub geometry: ModelGeometry,
+}
+
+/// Reads the network in the ONNX file `model`, and its quantized form if one lies beside it.
+///
+/// # Errors
+/// When the file is not there, or holds no network that the engine can feed.
+pub fn identify(model: &Path) -> Result<Identity, SelectError> {
+    let Network { hash, quantized, geometry, .. } = Network::read(model)?;
+    let quantized = match quantized {
+        Quantized::Fits { path, hash } => Some((path, hash)),
+        Quantized::None | Quantized::Foreign { .. } => None,
+    };
+    Ok(Identity { network: hash, quantized, geometry })
 }
 
 /// What was decided before, and the line that says so.

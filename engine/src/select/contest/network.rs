@@ -7,15 +7,17 @@ use super::super::{BackendChoice, BackendOptions, Sample, SelectError};
 use super::candidate::{Candidate, Computed, Runtime};
 use super::kept::Key;
 use super::quantized::Quantized;
-use crate::backend::{BackendError, OnnxRuntime, find_onnxruntime};
+use crate::backend::{BackendError, ModelSpec, OnnxRuntime, find_onnxruntime};
 use crate::file::FileHash;
+use crate::frame::ModelGeometry;
 use crate::onnx::Model;
-use crate::threads::cores;
+use crate::threads::{cores, cpu_name};
 
 /// A network, and what lies beside it.
 pub(super) struct Network<'a> {
-    path: &'a Path,
-    hash: FileHash,
+    pub(super) path: &'a Path,
+    pub(super) hash: FileHash,
+    pub(super) geometry: ModelGeometry,
     /// Whether it is quantized itself.
     pub(super) is_quantized: bool,
     /// Its quantized form.
@@ -26,12 +28,14 @@ impl<'a> Network<'a> {
     pub(super) fn read(path: &'a Path) -> Result<Self, SelectError> {
         let data = Model::read(path).map_err(BackendError::from)?;
         let hash = FileHash::of(&data);
-        let is_quantized = Model::decode(path, &data).map_err(BackendError::from)?.is_quantized();
+        let model = Model::decode(path, &data).map_err(BackendError::from)?;
+        let geometry = ModelSpec::declared(path, &model)?.geometry();
+        let is_quantized = model.is_quantized();
         let quantized = match is_quantized {
             true => Quantized::None,
             false => Quantized::beside(path, &hash),
         };
-        Ok(Self { path, hash, is_quantized, quantized })
+        Ok(Self { path, hash, geometry, is_quantized, quantized })
     }
 
     /// The reference, and what else may run the network: what is likely to be fastest first.
@@ -55,6 +59,18 @@ impl<'a> Network<'a> {
             candidates.push(Candidate::new(runtime, computed));
         }
         (Candidate::new(first, computed), candidates)
+    }
+
+    /// What is measured besides [`candidates`](Self::candidates) by whoever takes more time.
+    pub(super) fn unlikely(
+        &self,
+        backend: BackendChoice,
+        openvino: Option<&Probe>,
+    ) -> Option<Candidate> {
+        let quantized = matches!(self.quantized, Quantized::Fits { .. });
+        // Without OpenVINO it is a candidate anyway.
+        let other = openvino.is_some() && backend != BackendChoice::OpenVino;
+        (quantized && other).then_some(Candidate::new(Runtime::OnnxRuntime, Computed::Int8))
     }
 
     /// The file that a candidate runs.
@@ -86,7 +102,7 @@ impl<'a> Network<'a> {
             quantized: self.quantized.hash().cloned(),
             package: package.fingerprint()?,
             inputs: package.inputs().to_string(),
-            cpu: cpu(),
+            cpu: cpu_name(),
             cores: cores(),
             settings: format!(
                 "{:?}, {:?} threads, {} streams",
@@ -97,12 +113,4 @@ impl<'a> Network<'a> {
             libraries,
         })
     }
-}
-
-/// The processor's own name; empty where it does not say.
-fn cpu() -> String {
-    let cpuinfo = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-    let mut lines = cpuinfo.lines().filter_map(|line| line.split_once(':'));
-    let name = lines.find(|(key, _)| key.trim() == "model name");
-    name.map_or_else(String::new, |(_, name)| name.trim().to_owned())
 }

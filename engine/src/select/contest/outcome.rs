@@ -25,7 +25,7 @@ pub(super) struct Worst {
 pub(super) enum Fate {
     /// The others are compared with it.
     Reference,
-    /// Good enough, and faster than what came before.
+    /// Good enough, and faster than what came before, or within reach of it.
     Good(Worst),
     /// Faster, and not good enough.
     TooFar(Worst),
@@ -77,16 +77,34 @@ pub(super) trait Arena {
     fn keep(&mut self);
 }
 
-/// Measures every candidate against a reference that takes `reference_ms` a frame. One that is faster
-/// than the best so far has its frames compared, and takes its place where the worst has at least
-/// `min_psnr_db`.
+/// What is asked of candidates.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Rules {
+    /// What the worst frame must have.
+    pub(super) min_psnr_db: f64,
+    /// A candidate that needs more than this part of the best time so far is out, and its frames are
+    /// not compared.
+    pub(super) reach: f64,
+}
+
+impl Rules {
+    /// Only what is faster counts.
+    pub(super) const fn faster(min_psnr_db: f64) -> Self {
+        Self { min_psnr_db, reach: WORTHWHILE }
+    }
+}
+
+/// Measures every candidate against a reference that takes `reference_ms` a frame. One that is within
+/// reach of the best so far has its frames compared, and is good where the worst has at least what
+/// `rules` ask for. A good one that is faster takes the best one's place.
 pub(super) fn hold<A: Arena>(
     reference: Candidate,
     reference_ms: f64,
     candidates: &[Candidate],
-    min_psnr_db: f64,
+    rules: Rules,
     arena: &mut A,
 ) -> Result<Outcome, A::Error> {
+    let Rules { min_psnr_db, reach } = rules;
     let mut best_ms = reference_ms;
     let first = Entry { candidate: reference, ms: Some(best_ms), fate: Fate::Reference };
     let mut entries = vec![first];
@@ -95,15 +113,17 @@ pub(super) fn hold<A: Arena>(
         let mut fate = || {
             let time = arena.time(candidate, best_ms)?;
             ms = Some(time);
-            if time > best_ms * WORTHWHILE {
+            if time > best_ms * reach {
                 return Ok(Fate::Slower);
             }
             let worst = arena.judge()?;
             if worst.psnr_db < min_psnr_db {
                 return Ok(Fate::TooFar(worst));
             }
-            best_ms = time;
-            arena.keep();
+            if time <= best_ms * WORTHWHILE {
+                best_ms = time;
+                arena.keep();
+            }
             Ok(Fate::Good(worst))
         };
         let fate = match fate() {
@@ -117,7 +137,8 @@ pub(super) fn hold<A: Arena>(
 }
 
 impl Outcome {
-    /// The one that is taken: the last that was good enough and faster than those before it.
+    /// The one that is taken where only what is [faster](Rules::faster) counts: the last that was good
+    /// enough.
     pub(super) fn winner(&self) -> Option<&Entry> {
         let good = |entry: &&Entry| matches!(entry.fate, Fate::Reference | Fate::Good(_));
         self.entries.iter().rev().find(good)
@@ -143,8 +164,8 @@ impl Outcome {
 }
 
 impl Entry {
-    /// Why it was not taken.
-    fn words(&self, min_psnr_db: f64) -> String {
+    /// What became of it.
+    pub(super) fn words(&self, min_psnr_db: f64) -> String {
         let Self { candidate, ms, fate } = self;
         let time = ms.map_or_else(String::new, |ms| format!("{ms:.1} ms"));
         match fate {
@@ -228,7 +249,7 @@ mod tests {
             wanted: vec![],
         };
         let [reference, others @ ..] = candidates();
-        (hold(reference, 60.0, &others, 40.0, &mut script), script)
+        (hold(reference, 60.0, &others, Rules::faster(40.0), &mut script), script)
     }
 
     #[test]
@@ -295,6 +316,23 @@ mod tests {
                  instructions); openvino fp32 (61.0 ms, no faster)",
             ]
         );
+    }
+
+    #[test]
+    fn what_is_within_reach_is_compared_and_does_not_take_the_place_of_the_best() {
+        let mut script = Script {
+            answers: vec![Ok((23.0, 41.5)), Ok((27.0, 40.5)), Ok((29.0, 90.0))],
+            last: 0,
+            judged: vec![],
+            kept: vec![],
+            wanted: vec![],
+        };
+        let [reference, others @ ..] = candidates();
+        let rules = Rules { min_psnr_db: 40.0, reach: 1.25 };
+        let outcome = hold(reference, 60.0, &others, rules, &mut script).unwrap();
+        let fates: Vec<_> = outcome.entries.iter().map(|entry| &entry.fate).collect();
+        assert!(matches!(fates[..], [Fate::Reference, Fate::Good(_), Fate::Good(_), Fate::Slower]));
+        assert_eq!((script.judged, script.kept), (vec![0, 1], vec![0]));
     }
 
     #[test]

@@ -1,0 +1,60 @@
+//! `tune`.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::{AudioArgs, BackendArgs, FrameArgs, batch};
+
+pub(super) const EXAMPLES: &str = "\
+Examples:
+  engine-cli tune --package avatar/
+      Looks for the best runtime, precision, batch, workers, threads and streams, and keeps them:
+      `render avatar/` and `bench --package avatar/` use them from then on.
+  engine-cli tune --package avatar/ --backend openvino --precision fp32 --batch 1
+      Only what is left open is searched.
+  engine-cli tune --package avatar/ -o here.json --json trials.json
+      The profile as a file, for --profile here.json, and everything that was measured.
+
+Nothing else should run on the machine meanwhile. Saving is not part of it: frames are made and thrown
+away.";
+
+#[derive(Args)]
+pub(crate) struct TuneArgs {
+    /// The avatar package [default: a sample package, made in the cache folder on first use].
+    #[arg(long, value_name = "DIR")]
+    pub(crate) package: Option<PathBuf>,
+    /// The file to write the settings to [default: the cache folder, where render, bench and the
+    /// library find them].
+    #[arg(short, long, value_name = "FILE.json")]
+    pub(crate) output: Option<PathBuf>,
+    /// Sizes of the batch that may be taken [default: 1, 2, 4 and 8; on an accelerator 16, too].
+    #[arg(long, value_name = "N,...", value_delimiter = ',', value_parser = batch)]
+    pub(crate) batch: Vec<usize>,
+    /// Numbers of compositing workers that may be taken [default: 1, 2, 4, ... and one a core].
+    #[arg(long, value_name = "N,...", value_delimiter = ',', value_parser = workers)]
+    pub(crate) workers: Vec<usize>,
+    /// Seconds that the search takes at most; what it has begun is finished. Converting a network or
+    /// loading a package is not counted.
+    #[arg(long, value_name = "S", default_value_t = 55, value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    pub(crate) seconds: u64,
+    /// Measure every setting there is, however long that takes.
+    #[arg(long)]
+    pub(crate) exhaustive: bool,
+    /// Write everything that was measured as JSON.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) json: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) backend: BackendArgs,
+    #[command(flatten)]
+    pub(crate) frame: FrameArgs,
+    /// Feature rows [default: the package's]; they repeat.
+    #[arg(long, value_name = "FILE.npy")]
+    pub(crate) features: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) audio: AudioArgs,
+}
+
+fn workers(text: &str) -> Result<usize, String> {
+    super::count(text, engine::pipeline::MAX_WORKERS)
+}

@@ -1,0 +1,142 @@
+//! `engine-cli tune`.
+
+mod report;
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, bail};
+use engine::file::WholeFile;
+use engine::frame::FrameRate;
+use engine::pipeline::Mode;
+use engine::profile::{Profile, Subject};
+use engine::select::{BackendOptions, Contender, Watch, identify};
+use engine::tune::{FRAMES, Setting, TuneOptions, first, tune};
+
+use crate::args::{BackendChoice, TuneArgs};
+use crate::output::note;
+use crate::outputs::inputs;
+use crate::setup::{FrameCount, Request, Scene};
+use crate::{Outcome, backend, interrupt, output};
+use report::{Report, settings};
+
+pub(crate) fn run(args: &TuneArgs) -> Result<Outcome> {
+    // Before the work is begun: without its handler Ctrl-C ends the program at once.
+    interrupt::token();
+    check(args)?;
+    let package = match &args.package {
+        Some(package) => package.clone(),
+        None => crate::sample::cached()?,
+    };
+    inputs(&package, &args.backend, args.features.as_deref(), &args.audio)
+        .written("-o", args.output.as_deref())
+        .written("--json", args.json.as_deref())
+        .check()?;
+    for path in [&args.output, &args.json].into_iter().flatten() {
+        // Nobody should wait for what cannot be written.
+        WholeFile::create(path)?;
+    }
+    let mut search = TuneOptions {
+        batches: (!args.batch.is_empty()).then(|| args.batch.clone()),
+        workers: (!args.workers.is_empty()).then(|| args.workers.clone()),
+        streams: args.backend.openvino.streams.map(usize::from),
+        time: Duration::from_secs(args.seconds),
+        began: Instant::now(),
+        exhaustive: args.exhaustive,
+    };
+    let request = Request {
+        root: &package,
+        backend: &args.backend,
+        frame: &args.frame,
+        features: args.features.as_deref(),
+        audio: &args.audio,
+        count: FrameCount::Repeat(FRAMES),
+        rate: FrameRate::DEFAULT,
+        largest_batch: args.batch.iter().copied().max().unwrap_or(1),
+        quiet: false,
+    };
+    backend::watched(false, |watch| {
+        let (scene, opened) = Scene::open(request, watch)?;
+        search.began = Instant::now();
+        note!("comparing   what can run the network here");
+        let options = scene.options.clone();
+        let contenders =
+            opened.contenders(scene.model.as_deref(), scene.sample(), &options, watch)?;
+        found(args, scene, &contenders, &options, &search, watch)
+    })
+}
+
+/// Refuses what cannot be tuned, before anything is opened.
+fn check(args: &TuneArgs) -> Result<()> {
+    if args.frame.mode == Mode::Sequential {
+        bail!("--mode is sequential, which has no settings to find; expected pipelined");
+    }
+    if let (Some(output), BackendChoice::Simulated) = (&args.output, args.backend.backend) {
+        bail!(
+            "-o {}: --backend simulated runs no network that a profile could be of; leave -o out",
+            output.display()
+        );
+    }
+    Ok(())
+}
+
+/// Searches, and writes and says what was found.
+fn found(
+    args: &TuneArgs,
+    scene: Scene<'_>,
+    contenders: &[Contender],
+    options: &BackendOptions,
+    search: &TuneOptions,
+    watch: &Watch<'_>,
+) -> Result<Outcome> {
+    let best = contenders.first().context("nothing runs this network")?;
+    // A network is what a profile is of.
+    let subject = match &scene.model {
+        Some(model) if best.backend != engine::select::BackendChoice::Simulated => {
+            Some(Subject::of(&identify(model)?, &scene.package)?)
+        }
+        _ => None,
+    };
+    let opened = best.open(&first(best, options, search), watch)?;
+    let stages = scene.stages(opened.backend, best.model.as_deref(), watch)?;
+    note!("searching   for up to {} s{}", args.seconds, match args.exhaustive {
+        true => ", or as long as it takes to measure everything",
+        false => "",
+    });
+    let mut observe = |setting: Setting, fps: f64| {
+        let passed = search.began.elapsed().as_secs_f64();
+        note!("{passed:>5.1} s     {fps:>7.2} frames/s  {}", settings(contenders, &setting));
+    };
+    let tuned = tune(
+        stages,
+        contenders,
+        options,
+        search,
+        watch,
+        interrupt::token(),
+        &mut observe,
+    )?;
+    let seconds = search.began.elapsed().as_secs_f64();
+    let chosen = tuned.chosen;
+    let profile = subject.map(|subject| {
+        let contender = &contenders[chosen.setting.network];
+        Profile::new(subject, contender, chosen.setting, chosen.fps, options)
+    });
+    let report = Report::new(contenders, &tuned, seconds, profile.clone());
+    if let Some(path) = &args.json {
+        report.save(path)?;
+    }
+    report.lines().into_iter().try_for_each(output::line)?;
+    match (profile, &args.output) {
+        (None, _) => note!("profile     none: nothing was computed"),
+        (Some(profile), Some(path)) => {
+            profile.save(path)?;
+            note!("profile     {}: use it with --profile", path.display());
+        }
+        (Some(profile), None) => {
+            let path = profile.keep()?;
+            note!("profile     {}", path.display());
+            note!("            render and bench of this package use it from now on");
+        }
+    }
+    Ok(Outcome::Done)
+}

@@ -1,0 +1,102 @@
+//! What could run a network, to be set up for a machine.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use super::{
+    BackendChoice, BackendOptions, Opened, PrecisionChoice, ProviderChoice, Sample, SelectError,
+    Watch, contest, open,
+};
+
+/// A runtime, what it computes in, and the file that it runs.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Contender {
+    /// The runtime.
+    pub backend: BackendChoice,
+    /// Where ONNX Runtime computes, where that was asked for.
+    pub provider: Option<ProviderChoice>,
+    /// What it computes in.
+    pub precision: PrecisionChoice,
+    /// The network, or its quantized form; `None` where nothing is computed.
+    pub model: Option<PathBuf>,
+    /// Whether that is the quantized form which lies beside the network that was asked for.
+    pub quantized: bool,
+    /// Peak signal-to-noise ratio of the worst frame that was compared with full precision, inside its
+    /// rectangle; `None` where none was.
+    pub worst_psnr_db: Option<f64>,
+}
+
+impl Contender {
+    /// `options` with everything that makes it this one.
+    pub fn options(&self, options: &BackendOptions) -> BackendOptions {
+        let Self { backend, precision, .. } = *self;
+        let provider = self.provider.or(options.provider);
+        BackendOptions { backend, provider, precision, ..options.clone() }
+    }
+
+    /// Opens it, with everything else as `options` say.
+    ///
+    /// # Errors
+    /// As [`open`].
+    pub fn open(
+        &self,
+        options: &BackendOptions,
+        watch: &Watch<'_>,
+    ) -> Result<Opened, SelectError> {
+        open(self.model.as_deref(), &self.options(options), watch)
+    }
+
+    /// Whether the processor runs it.
+    pub fn is_on_cpu(&self) -> bool {
+        match self.backend {
+            BackendChoice::OpenVino => true,
+            BackendChoice::OnnxRuntime => self.provider != Some(ProviderChoice::Cuda),
+            BackendChoice::Auto | BackendChoice::TensorRt | BackendChoice::Simulated => false,
+        }
+    }
+}
+
+impl fmt::Display for Contender {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.backend.name())?;
+        if self.provider == Some(ProviderChoice::Cuda) {
+            f.write_str(" cuda")?;
+        }
+        match self.precision {
+            PrecisionChoice::Auto => Ok(()),
+            precision => write!(f, " {precision}"),
+        }
+    }
+}
+
+impl Opened {
+    /// What may run `model` at its fastest on this machine, what is likely to be fastest first, at least
+    /// one. Where runtime and precision are left open on a processor, those are all that are near enough
+    /// to full precision over `sample` and not much slower than the fastest; else what was opened, which
+    /// is [verified](Self::verified) like any other.
+    ///
+    /// # Errors
+    /// As [`verified`](Self::verified).
+    pub fn contenders(
+        self,
+        model: Option<&Path>,
+        sample: Sample<'_>,
+        options: &BackendOptions,
+        watch: &Watch<'_>,
+    ) -> Result<Vec<Contender>, SelectError> {
+        if let (true, Some(model)) = (self.undecided, model) {
+            return contest::contenders(self.backend, model, sample, options, watch);
+        }
+        let ready = self.verified(model, sample, options, watch)?;
+        let backend = BackendChoice::named(ready.backend.name()).unwrap_or(options.backend);
+        let on_gpu = ready.backend.provider().starts_with("CUDA");
+        Ok(vec![Contender {
+            backend,
+            provider: if on_gpu { Some(ProviderChoice::Cuda) } else { options.provider },
+            precision: options.precision,
+            model: ready.model,
+            quantized: false,
+            worst_psnr_db: None,
+        }])
+    }
+}

@@ -1,0 +1,190 @@
+//! The search itself, over whatever can be measured.
+
+use super::Setting;
+use super::space::{Axis, Space};
+
+/// Along an axis, nothing is looked for behind a setting that has less than this part of the best.
+const HOPELESS: f64 = 0.9;
+/// The search moves on to a setting that is this much faster; less is noise.
+const NOTABLE: f64 = 1.01;
+/// What reaches this part of the best takes part in the race.
+const CLOSE: f64 = 0.92;
+/// At most so many do.
+const RACERS: usize = 6;
+/// How often each is measured in the race.
+const ROUNDS: usize = 3;
+/// Of what reaches this part of the fastest, what takes least is chosen.
+const EQUAL: f64 = 0.99;
+
+/// Runs settings, or is what a test makes of them.
+pub(super) trait Machine {
+    /// What ends a search.
+    type Error;
+
+    /// Frames a second of a short run.
+    fn measure(&mut self, setting: Setting) -> Result<f64, Self::Error>;
+
+    /// Whether to come to an end.
+    fn time(&self) -> Time;
+}
+
+/// How much time there is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Time {
+    /// Enough.
+    Enough,
+    /// Only to measure again what is close to the best.
+    Short,
+    /// None.
+    Over,
+}
+
+/// A setting that was measured.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Trial {
+    /// The setting.
+    pub setting: Setting,
+    /// Frames a second: the best of all runs, which is the one that others on the machine disturbed
+    /// least.
+    pub fps: f64,
+    /// How often it was run.
+    pub runs: usize,
+}
+
+/// What came of a search.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Found {
+    /// The one to take.
+    pub(super) chosen: Trial,
+    /// All that were measured, in the order in which that began.
+    pub(super) trials: Vec<Trial>,
+}
+
+/// Looks for the fastest setting, from `starts` on: the first setting of each network, the network
+/// that is likely to be fastest first. One axis after the other is gone along, as long as that leads
+/// to something faster; then what is close to the best is measured again, in turns.
+pub(super) fn search<M: Machine>(
+    space: &Space,
+    starts: &[Setting],
+    machine: &mut M,
+) -> Result<Option<Found>, M::Error> {
+    let mut trials = Trials { machine, all: Vec::new() };
+    for &start in starts {
+        let mut here = start;
+        let Some(fps) = trials.explore(here)? else { break };
+        if fps < HOPELESS * trials.best() {
+            continue;
+        }
+        loop {
+            let before = here;
+            for axis in Axis::ALL {
+                here = trials.along(space, here, axis)?;
+            }
+            if here == before {
+                break;
+            }
+        }
+    }
+    trials.race()
+}
+
+/// Measures every setting of `space`, then what is close to the best again.
+pub(super) fn exhaust<M: Machine>(
+    space: &Space,
+    machine: &mut M,
+) -> Result<Option<Found>, M::Error> {
+    let mut trials = Trials { machine, all: Vec::new() };
+    for setting in space.all() {
+        trials.run(setting)?;
+    }
+    trials.race()
+}
+
+struct Trials<'a, M> {
+    machine: &'a mut M,
+    all: Vec<Trial>,
+}
+
+impl<M: Machine> Trials<'_, M> {
+    fn best(&self) -> f64 {
+        self.all.iter().map(|trial| trial.fps).fold(0.0, f64::max)
+    }
+
+    /// Frames a second of `setting`, measured if it was not yet; `None` where there is no time for
+    /// that.
+    fn explore(&mut self, setting: Setting) -> Result<Option<f64>, M::Error> {
+        if let Some(known) = self.all.iter().find(|trial| trial.setting == setting) {
+            return Ok(Some(known.fps));
+        }
+        // Something has to be chosen in any case.
+        if !self.all.is_empty() && self.machine.time() != Time::Enough {
+            return Ok(None);
+        }
+        self.run(setting).map(Some)
+    }
+
+    /// Measures `setting`, perhaps once more.
+    fn run(&mut self, setting: Setting) -> Result<f64, M::Error> {
+        let fps = self.machine.measure(setting)?;
+        match self.all.iter_mut().find(|trial| trial.setting == setting) {
+            Some(trial) => {
+                trial.fps = trial.fps.max(fps);
+                trial.runs += 1;
+                Ok(trial.fps)
+            }
+            None => {
+                self.all.push(Trial { setting, fps, runs: 1 });
+                Ok(fps)
+            }
+        }
+    }
+
+    /// The best of the settings that differ from `from` on `axis`, which must be known, or itself.
+    fn along(&mut self, space: &Space, from: Setting, axis: Axis) -> Result<Setting, M::Error> {
+        let (mut here, Some(mut best)) = (from, self.explore(from)?) else { return Ok(from) };
+        for side in space.neighbours(from, axis) {
+            for setting in side {
+                match self.explore(setting)? {
+                    Some(fps) if fps > NOTABLE * best => (here, best) = (setting, fps),
+                    Some(fps) if fps >= HOPELESS * best => {}
+                    Some(_) | None => break,
+                }
+            }
+        }
+        Ok(here)
+    }
+
+    /// Measures what is close to the best a few times more, in turns, so that what disturbs the
+    /// machine for a moment disturbs all of them.
+    fn race(mut self) -> Result<Option<Found>, M::Error> {
+        let enough = CLOSE * self.best();
+        let mut racers: Vec<Trial> =
+            self.all.iter().filter(|trial| trial.fps >= enough).copied().collect();
+        racers.sort_by(|a, b| b.fps.total_cmp(&a.fps));
+        racers.truncate(RACERS);
+        let mut racers: Vec<Setting> = racers.into_iter().map(|trial| trial.setting).collect();
+        // What shares a runtime runs without setting up another in between.
+        racers.sort_by_key(|setting| (setting.network, setting.threads, setting.streams));
+        let rounds = if racers.len() > 1 { ROUNDS } else { 0 };
+        'race: for _ in 0..rounds {
+            for &setting in &racers {
+                if self.machine.time() == Time::Over {
+                    break 'race;
+                }
+                self.run(setting)?;
+            }
+            // The one that came last is still set up.
+            racers.reverse();
+        }
+        let raced = self.all.iter().filter(|trial| racers.contains(&trial.setting));
+        let fastest = raced.clone().map(|trial| trial.fps).fold(0.0, f64::max);
+        let chosen = raced
+            .filter(|trial| trial.fps >= EQUAL * fastest)
+            .min_by_key(|trial| trial.setting.modesty())
+            .copied();
+        Ok(chosen.map(|chosen| Found { chosen, trials: self.all }))
+    }
+}
+
+#[cfg(test)]
+mod tests;
