@@ -10,6 +10,7 @@ use engine::dataset::{FrameStore, Inputs, Package, StoreMode, StoreOptions};
 use engine::frame::ModelGeometry;
 use engine::onnx::Model;
 use engine::pipeline::cores;
+use engine::select::identify;
 
 use crate::Outcome;
 use crate::args::InspectArgs;
@@ -59,7 +60,17 @@ fn model(path: &Path) -> Result<ModelGeometry> {
 fn package(root: &Path) -> Result<()> {
     let found = Package::find_model(root)?;
     let geometry = match &found {
-        Some(path) => model(path)?,
+        Some(path) => {
+            let geometry = model(path)?;
+            let identity = identify(path)?;
+            if let Some((form, _)) = &identity.quantized {
+                line(format!("quantized   {}", form.display()))?;
+            }
+            if let Some(why) = identity.not_quantized {
+                bail!("the network's quantized form is not usable: {why}");
+            }
+            geometry
+        }
         None => {
             let geometry = default_geometry()?;
             let crops = geometry.crop_side();

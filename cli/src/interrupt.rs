@@ -1,12 +1,13 @@
 //! Ctrl-C, and what ends programs that nobody sits in front of.
 
-use std::sync::OnceLock;
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, OnceLock};
 use std::{fs, io, thread};
 
 use engine::pipeline::CancelToken;
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGXFSZ};
 use signal_hook::iterator::Signals;
-use signal_hook::low_level;
+use signal_hook::{flag, low_level};
 
 use crate::output::note;
 
@@ -41,6 +42,13 @@ fn listen(cancelled: CancelToken) -> io::Result<()> {
     };
     thread::Builder::new().name("signals".to_owned()).spawn(listening)?;
     Ok(())
+}
+
+/// Has a file that grows beyond what the system allows fail to be written, instead of ending the program
+/// with a signal.
+pub(crate) fn survive_size_limits() {
+    // Where that cannot be had, it ends as any program does.
+    _ = flag::register(SIGXFSZ, Arc::new(AtomicBool::new(false)));
 }
 
 /// Whether whoever started the program wants it not to hear of a signal.

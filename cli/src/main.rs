@@ -51,6 +51,7 @@ enum Outcome {
 }
 
 fn main() -> ExitCode {
+    interrupt::survive_size_limits();
     // What people render is nobody else's business.
     engine_sys::switch_telemetry_off();
     let cli = Cli::parse();

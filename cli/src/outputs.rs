@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail};
 use engine::dataset::Package;
-use engine::file::same_file;
+use engine::file::{resolved, same_file};
+use engine::sink::{ImageFormat, SinkTarget};
 
 use crate::args::{AudioArgs, BackendArgs};
 
@@ -14,6 +15,8 @@ pub(crate) struct Files {
     read: Vec<(&'static str, PathBuf)>,
     written: Vec<(&'static str, PathBuf)>,
     package: Option<PathBuf>,
+    makes_quantized: bool,
+    frames: Option<(PathBuf, ImageFormat)>,
 }
 
 impl Files {
@@ -35,6 +38,20 @@ impl Files {
         self
     }
 
+    /// Lets a quantized form of the package's network be replaced, by whoever makes it.
+    pub(crate) fn makes_quantized(mut self) -> Self {
+        self.makes_quantized = true;
+        self
+    }
+
+    /// Adds the images that go to `sink`, where it takes images.
+    pub(crate) fn frames(mut self, sink: &SinkTarget) -> Self {
+        if let SinkTarget::Images { dir, format } = sink {
+            self.frames = Some((dir.clone(), *format));
+        }
+        self
+    }
+
     /// Refuses to write what is read, or to write two things into one file.
     pub(crate) fn check(&self) -> Result<()> {
         for (at, (name, path)) in self.written.iter().enumerate() {
@@ -49,15 +66,34 @@ impl Files {
                 }
             }
             let root = self.package.as_deref();
-            if root.is_some_and(|root| Package::holds(root, path)) {
+            let allowed = |root| self.makes_quantized && Package::holds_quantized(root, path);
+            if root.is_some_and(|root| Package::holds(root, path) && !allowed(root)) {
                 bail!(
                     "{name} is {}, which belongs to the package; name another file",
+                    path.display()
+                );
+            }
+            if let Some((folder, format)) = &self.frames
+                && is_frame(path, folder, *format)
+            {
+                bail!(
+                    "{name} is {}, which is one of the frames; name another file",
                     path.display()
                 );
             }
         }
         Ok(())
     }
+}
+
+/// Whether `path` has the name of a frame that is written to `folder`.
+fn is_frame(path: &Path, folder: &Path, format: ImageFormat) -> bool {
+    let number = path
+        .file_stem()
+        .and_then(|stem| stem.to_str()?.strip_prefix("frame_"))
+        .is_some_and(|digits| digits.bytes().all(|digit| digit.is_ascii_digit()));
+    let there = path.parent().map(resolved) == Some(resolved(folder));
+    there && number && path.extension().is_some_and(|end| end == format.extension())
 }
 
 /// The files that `render` and `bench` read.

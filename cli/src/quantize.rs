@@ -25,6 +25,9 @@ pub(crate) fn run(args: &QuantizeArgs) -> Result<Outcome> {
     // Before the work is begun: without its handler Ctrl-C ends the program at once.
     interrupt::token();
     let model = network_file(&args.model)?;
+    if !model.exists() {
+        bail!("{}: no such file; expected an ONNX file, or a package", model.display());
+    }
     if is_engine(&model) {
         bail!("{}: is an engine; expected the ONNX file that it was made from", model.display());
     }
@@ -38,6 +41,7 @@ pub(crate) fn run(args: &QuantizeArgs) -> Result<Outcome> {
     Files::default()
         .read("the network itself", Some(&model))
         .package(Some(&package))
+        .makes_quantized()
         .written("-o", Some(&output))
         .check()?;
     // Nobody should wait for what cannot be written.
@@ -95,7 +99,11 @@ fn summarise(
     options: &QuantizeOptions,
 ) -> Result<()> {
     let Quantized { layers, kept, calibrated, all, quality, .. } = quantized;
-    note!("calibrated  on {calibrated} frames, judged by {} others", quality.frames);
+    let judged = match (quality.frames, calibrated) {
+        (1, 1) => "the same one, since the package has no other".to_owned(),
+        (frames, _) => format!("{frames} others"),
+    };
+    note!("calibrated  on {calibrated} frames, judged by {judged}");
     note!("all layers  {all}");
     if !kept.is_empty() {
         note!("in floats   {} of {layers} layers, so that every frame has", kept.len());

@@ -34,6 +34,7 @@ pub(crate) fn run(args: &RenderArgs) -> Result<Outcome> {
         .read("the profile", args.profile.file())
         .written("-o", file(&args.output))
         .written("--contact-sheet", sheet)
+        .frames(&args.output)
         .check()?;
     let quiet = args.quiet || args.json_progress;
     let picked = Picked::new(&args.package, &args.backend, &args.frame, &args.profile, quiet)?;

@@ -176,8 +176,7 @@ impl<'a> Scene<'a> {
             ),
         });
         let assembler = Assembler::new(rows);
-        let scene =
-            Self { request, options, model, package, store, assembler, compositor, frames };
+        let scene = Self { request, options, model, package, store, assembler, compositor, frames };
         Ok((scene, opened))
     }
 
@@ -235,11 +234,7 @@ impl<'a> Scene<'a> {
             plan: options.tensorrt.device_plan(&package),
         };
         let stages = stages.place_compositing(&placement, interrupt::token(), watch.say)?;
-        (watch.say)(&format!(
-            "compositor  {}, {}",
-            stages.compositor.level(),
-            frame.interpolation
-        ));
+        (watch.say)(&format!("compositor  {}, {}", stages.compositor.level(), frame.interpolation));
         Ok(stages)
     }
 }

@@ -2,14 +2,18 @@
 
 mod report;
 
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
+use engine::backend::ModelSpec;
+use engine::dataset::Package;
 use engine::file::WholeFile;
 use engine::frame::FrameRate;
+use engine::onnx::Model;
 use engine::pipeline::Mode;
 use engine::profile::{Profile, Subject};
-use engine::select::{BackendOptions, Contender, Watch, identify};
+use engine::select::{BackendOptions, Contender, Watch, identify, is_engine};
 use engine::tune::{FRAMES, Setting, TuneOptions, first, tune};
 
 use crate::args::{BackendChoice, TuneArgs};
@@ -51,7 +55,7 @@ pub(crate) fn run(args: &TuneArgs) -> Result<Outcome> {
         audio: &args.audio,
         count: FrameCount::Repeat(FRAMES),
         rate: FrameRate::DEFAULT,
-        largest_batch: args.batch.iter().copied().max().unwrap_or(1),
+        largest_batch: largest_batch(args, &package, &search)?,
         quiet: false,
     };
     backend::watched(false, |watch| {
@@ -62,6 +66,24 @@ pub(crate) fn run(args: &TuneArgs) -> Result<Outcome> {
         let contenders =
             opened.contenders(scene.model.as_deref(), scene.sample(), &options, watch)?;
         found(args, scene, &contenders, &options, &search, watch)
+    })
+}
+
+/// The largest batch that will be tried, which an engine is made for.
+fn largest_batch(args: &TuneArgs, package: &Path, search: &TuneOptions) -> Result<usize> {
+    let model = match &args.backend.model {
+        Some(model) => Some(model.clone()),
+        None => Package::find_model(package)?,
+    };
+    let largest = search.largest_batch();
+    Ok(match model {
+        // Its limit is known when it is loaded.
+        Some(model) if is_engine(&model) => args.batch.iter().copied().max().unwrap_or(1),
+        Some(model) if args.batch.is_empty() => {
+            let spec = ModelSpec::declared(&model, &Model::load(&model)?)?;
+            spec.batch_limit().instead_of(largest).unwrap_or(largest)
+        }
+        _ => largest,
     })
 }
 
@@ -98,23 +120,19 @@ fn found(
     };
     let opened = best.open(&first(best, options, search), watch)?;
     let stages = scene.stages(opened.backend, best.model.as_deref(), watch)?;
-    note!("searching   for up to {} s{}", args.seconds, match args.exhaustive {
-        true => ", or as long as it takes to measure everything",
-        false => "",
-    });
+    note!(
+        "searching   for up to {} s{}",
+        args.seconds,
+        match args.exhaustive {
+            true => ", or as long as it takes to measure everything",
+            false => "",
+        }
+    );
     let mut observe = |setting: Setting, fps: f64| {
         let passed = search.began.elapsed().as_secs_f64();
         note!("{passed:>5.1} s     {fps:>7.2} frames/s  {}", settings(contenders, &setting));
     };
-    let tuned = tune(
-        stages,
-        contenders,
-        options,
-        search,
-        watch,
-        interrupt::token(),
-        &mut observe,
-    )?;
+    let tuned = tune(stages, contenders, options, search, watch, interrupt::token(), &mut observe)?;
     let seconds = search.began.elapsed().as_secs_f64();
     let chosen = tuned.chosen;
     let profile = subject.map(|subject| {

@@ -17,6 +17,7 @@ pub struct EngineOptions {
     pub threads: u32,
     pub lanes: u32,
     pub tensorrt_folder: *const c_char,
+    pub profile: *const c_char,
     pub openvino_library: *const c_char,
     pub streams: u32,
     pub cuda_graphs: i32,

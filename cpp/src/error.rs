@@ -7,6 +7,7 @@ use engine::composite::CompositeError;
 use engine::dataset::{DatasetError, FeedError};
 use engine::frame::OutOfMemory;
 use engine::pipeline::PipelineError;
+use engine::profile::ProfileError;
 use engine::select::SelectError;
 
 /// engine_status, all but ENGINE_OK.
@@ -112,6 +113,7 @@ fn without_flags(mut text: String) -> String {
         ("--openvino-lib", "openvino_library"),
         ("--precision", "precision"),
         ("--streams", "streams"),
+        ("--profile", "profile"),
         ("--threads", "threads"),
         ("--trust-engine", "trust_engine"),
     ] {
@@ -120,6 +122,16 @@ fn without_flags(mut text: String) -> String {
         }
     }
     text
+}
+
+impl From<ProfileError> for Error {
+    fn from(error: ProfileError) -> Self {
+        match error {
+            ProfileError::Dataset(error) => error.into(),
+            ProfileError::Select(error) => error.into(),
+            error => Self::chain(Code::InvalidArgument, &error),
+        }
+    }
 }
 
 impl From<DatasetError> for Error {

@@ -15,5 +15,6 @@ mod log;
 mod open;
 mod options;
 mod run;
+mod settings;
 mod sinks;
 mod stats;

@@ -6,13 +6,12 @@ use std::sync::Arc;
 use engine::batch::Assembler;
 use engine::composite::Compositor;
 use engine::dataset::{Features, FrameStore, Package, StoreOptions};
-use engine::pipeline::{
-    CancelToken, Pipeline, PipelineOptions, Placement, Stages, ThreadBudget, cores,
-};
+use engine::pipeline::{CancelToken, Pipeline, PipelineOptions, Placement, Stages, cores};
 use engine::select::{Ready, Sample, Watch};
 
 use crate::error::{Code, Error};
 use crate::options::Options;
+use crate::settings::Settings;
 use crate::{backend, log};
 
 /// A pipeline and the package it shows.
@@ -32,14 +31,11 @@ fn open_watched(root: &Path, options: &Options, watch: &Watch<'_>) -> Result<Ope
         let message = format!("{}: {what}; expected an avatar package", root.display());
         return Err(Error::text(Code::Package, message));
     }
-    let model = match &options.model {
-        Some(model) => Some(model.clone()),
-        None => Package::find_model(root)?,
-    };
-    let mut opened = backend::open(model.as_deref(), &options.backend, watch)?;
+    let Settings { model, backend: asked, batch, workers } = Settings::of(root, options)?;
+    let mut opened = backend::open(model.as_deref(), &asked, watch)?;
     let backend = &mut opened.backend;
     // A batch that the network does not take is found out before anything is loaded.
-    drop(backend.allocate(options.batch)?);
+    drop(backend.allocate(batch)?);
     let geometry = backend.geometry();
     let package = Arc::new(Package::open(root, geometry, options.inputs)?);
     let frame = package.frame_size();
@@ -70,8 +66,7 @@ fn open_watched(root: &Path, options: &Options, watch: &Watch<'_>) -> Result<Ope
     // Nobody expects a call to measure for seconds. What `engine-cli` has found out is used.
     let frames = Some(0);
     let sample = Sample { package: root, store: &store, assembler: &assembler, frames };
-    let Ready { backend, model } =
-        opened.verified(model.as_deref(), sample, &options.backend, watch)?;
+    let Ready { backend, model } = opened.verified(model.as_deref(), sample, &asked, watch)?;
     log::info(&format!(
         "network: {}, {geometry} on {} ({})",
         model.as_deref().map_or_else(|| "none".into(), |path| path.display().to_string()),
@@ -88,10 +83,9 @@ fn open_watched(root: &Path, options: &Options, watch: &Watch<'_>) -> Result<Ope
         frame,
         rects: package.rects().to_vec(),
     };
-    let workers = options.workers;
     let run = PipelineOptions {
-        batch: options.batch,
-        workers: workers.unwrap_or_else(|| ThreadBudget::auto_workers(options.batch, cores())),
+        batch,
+        workers,
         mode: options.mode,
         sink_depth: options.queued_frames + options.held_frames,
         trace: true,
@@ -101,7 +95,7 @@ fn open_watched(root: &Path, options: &Options, watch: &Watch<'_>) -> Result<Ope
         interpolation: options.interpolation,
         frames: None,
         options: run,
-        plan: options.backend.tensorrt.device_plan(&package),
+        plan: asked.tensorrt.device_plan(&package),
     };
     let stages = stages.place_compositing(&placement, &CancelToken::new(), watch.say)?;
     let pipeline = Pipeline::new(stages, run)?;

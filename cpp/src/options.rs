@@ -20,8 +20,12 @@ pub(crate) struct Options {
     pub(crate) model: Option<PathBuf>,
     pub(crate) backend: BackendOptions,
     pub(crate) mode: Mode,
-    pub(crate) batch: usize,
-    /// `None` is the smaller of batch and cores.
+    pub(crate) profile: ProfileChoice,
+    /// Whether something says what runs the network, or how.
+    pub(crate) names_backend: bool,
+    /// `None` is what the profile says, else 4.
+    pub(crate) batch: Option<usize>,
+    /// `None` is what the profile says, else the smaller of batch and cores.
     pub(crate) workers: Option<usize>,
     pub(crate) inputs: Inputs,
     pub(crate) frame_store: StoreMode,
@@ -31,6 +35,17 @@ pub(crate) struct Options {
     pub(crate) queued_frames: usize,
     pub(crate) held_frames: usize,
     pub(crate) pushed_rows: usize,
+}
+
+/// Which profile is wanted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum ProfileChoice {
+    /// The one that was kept, if there is one.
+    Kept,
+    /// None.
+    None,
+    /// The one in this file.
+    File(PathBuf),
 }
 
 /// What ENGINE_OPTIONS_INIT writes.
@@ -45,13 +60,14 @@ pub(crate) const DEFAULTS: EngineOptions = EngineOptions {
     threads: 0,
     lanes: 2,
     tensorrt_folder: std::ptr::null(),
+    profile: std::ptr::null(),
     openvino_library: std::ptr::null(),
-    streams: 1,
+    streams: 0,
     cuda_graphs: 1,
     precision: 0,
     trust_engine: 0,
     mode: 0,
-    batch: 4,
+    batch: 0,
     workers: 0,
     inputs: 0,
     frame_store: 0,
@@ -70,6 +86,7 @@ pub(crate) struct Paths<'a> {
     pub(crate) model: Option<&'a CStr>,
     pub(crate) onnxruntime_library: Option<&'a CStr>,
     pub(crate) tensorrt_folder: Option<&'a CStr>,
+    pub(crate) profile: Option<&'a CStr>,
     pub(crate) openvino_library: Option<&'a CStr>,
 }
 
@@ -79,7 +96,12 @@ impl Options {
         if raw.reserved != 0 {
             return Err(out_of_range("reserved", raw.reserved, "0"));
         }
-        let batch = count("batch", raw.batch, 1, MAX_BATCH)?;
+        let batch = positive(count("batch", raw.batch, 0, MAX_BATCH)?);
+        let names_backend = raw.backend != 0
+            || raw.provider != 0
+            || raw.precision != 0
+            || raw.threads > 0
+            || raw.streams > 0;
         let backend = BackendOptions {
             backend: choice(
                 "backend",
@@ -112,7 +134,6 @@ impl Options {
                 raw.precision,
                 PrecisionChoice::ALL.map(|(_, choice)| choice),
             )?,
-            largest_batch: batch,
             tensorrt: TensorRtSettings {
                 library_folder: paths.tensorrt_folder.map(path).transpose()?,
                 lanes: count("lanes", raw.lanes, 1, 8)?,
@@ -123,12 +144,18 @@ impl Options {
             },
             openvino: OpenVinoSettings {
                 library: paths.openvino_library.map(path).transpose()?,
-                streams: count("streams", raw.streams, 1, 1024)?,
+                streams: count("streams", raw.streams, 0, 1024)?.max(1),
             },
             ..BackendOptions::default()
         };
         Ok(Self {
             model: paths.model.map(path).transpose()?,
+            profile: match paths.profile {
+                None => ProfileChoice::Kept,
+                Some(text) if text == c"none" => ProfileChoice::None,
+                Some(file) => ProfileChoice::File(path(file)?),
+            },
+            names_backend,
             backend,
             mode: choice("mode", raw.mode, [Mode::Pipelined, Mode::Sequential])?,
             batch,
@@ -209,13 +236,15 @@ mod tests {
         model: None,
         onnxruntime_library: None,
         tensorrt_folder: None,
+        profile: None,
         openvino_library: None,
     };
 
     #[test]
     fn the_defaults_are_those_of_the_command_line() {
         let options = Options::check(&DEFAULTS, &NO_PATHS).unwrap();
-        assert_eq!((options.batch, options.workers), (4, None));
+        assert_eq!((options.batch, options.workers), (None, None));
+        assert_eq!((options.profile, options.names_backend), (ProfileChoice::Kept, false));
         assert_eq!((options.mode, options.inputs), (Mode::Pipelined, Inputs::Package));
         assert_eq!((options.frame_store, options.ram_budget), (StoreMode::Auto, 1 << 30));
         assert_eq!(options.backend.backend, BackendChoice::Auto);
@@ -226,7 +255,6 @@ mod tests {
         assert_eq!(options.backend.precision, PrecisionChoice::Auto);
         assert_eq!(options.backend.openvino.streams, OpenVinoSettings::default().streams);
         assert_eq!((asked.host_code, asked.verify), (false, true));
-        assert_eq!(options.backend.largest_batch, 4);
     }
 
     #[test]
@@ -279,6 +307,28 @@ mod tests {
     }
 
     #[test]
+    fn what_a_profile_would_say_is_noticed() {
+        let changes: [fn(&mut EngineOptions); 5] = [
+            |raw| raw.backend = 2,
+            |raw| raw.provider = 1,
+            |raw| raw.precision = 1,
+            |raw| raw.threads = 1,
+            |raw| raw.streams = 1,
+        ];
+        for change in changes {
+            let mut raw = DEFAULTS;
+            change(&mut raw);
+            assert!(Options::check(&raw, &NO_PATHS).unwrap().names_backend);
+        }
+        let profile = |text| {
+            let paths = Paths { profile: Some(text), ..NO_PATHS };
+            Options::check(&DEFAULTS, &paths).unwrap().profile
+        };
+        assert_eq!(profile(c"none"), ProfileChoice::None);
+        assert_eq!(profile(c"p.json"), ProfileChoice::File("p.json".into()));
+    }
+
+    #[test]
     fn what_is_out_of_range_is_named() {
         let check = |change: fn(&mut EngineOptions)| {
             let mut raw = DEFAULTS;
@@ -287,12 +337,12 @@ mod tests {
             assert_eq!(error.code, Code::InvalidArgument);
             error.message
         };
-        assert_eq!(check(|raw| raw.batch = 0), "options: batch is 0; expected 1 to 256");
+        assert_eq!(check(|raw| raw.batch = 257), "options: batch is 257; expected 0 to 256");
         assert_eq!(check(|raw| raw.workers = 257), "options: workers is 257; expected 0 to 256");
         assert_eq!(check(|raw| raw.backend = 5), "options: backend is 5; expected 0 to 4");
         assert_eq!(check(|raw| raw.mode = -1), "options: mode is -1; expected 0 to 1");
         assert_eq!(check(|raw| raw.device = -1), "options: device is -1; expected 0 to 63");
-        assert_eq!(check(|raw| raw.streams = 0), "options: streams is 0; expected 1 to 1024");
+        assert_eq!(check(|raw| raw.streams = 1025), "options: streams is 1025; expected 0 to 1024");
         assert_eq!(check(|raw| raw.lanes = 9), "options: lanes is 9; expected 1 to 8");
         assert_eq!(check(|raw| raw.precision = 5), "options: precision is 5; expected 0 to 4");
         assert_eq!(

@@ -41,6 +41,7 @@ fn the_header_describes_what_the_library_has() {
         threads,
         lanes,
         tensorrt_folder,
+        profile,
         openvino_library,
         streams,
         cuda_graphs,

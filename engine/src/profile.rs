@@ -10,8 +10,8 @@ use crate::dataset::{DatasetError, Inputs, Package};
 use crate::file::{FileError, FileHash, WholeFile, cache_folder, regular};
 use crate::pipeline::{MAX_BATCH, MAX_WORKERS};
 use crate::select::{
-    BackendChoice, BackendOptions, Contender, Identity, PrecisionChoice, ProviderChoice, SelectError,
-    identify,
+    BackendChoice, BackendOptions, Contender, Identity, PrecisionChoice, ProviderChoice,
+    SelectError, identify,
 };
 use crate::threads::{cores, cpu_name};
 use crate::tune::Setting;

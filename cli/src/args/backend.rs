@@ -109,7 +109,8 @@ impl FromStr for FlavourChoice {
 /// What runs the network.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum BackendChoice {
-    /// The best that is usable here: TensorRT, ONNX Runtime on a GPU, ONNX Runtime on the CPU.
+    /// The best that is usable here: TensorRT, ONNX Runtime on a GPU, and on the CPU what a short
+    /// measurement finds, ONNX Runtime or OpenVINO.
     Auto,
     /// TensorRT on an NVIDIA GPU: an engine, or an ONNX file, of which an engine is made and kept.
     Tensorrt,

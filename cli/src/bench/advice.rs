@@ -21,10 +21,10 @@ pub(super) fn lines(report: &Report) -> Vec<String> {
             best.fps / 25.0,
         ));
         lines.push(format!(
-            "limit: {} alone allows {:.2} frames/s; the pipeline reaches {:.1} % of that",
+            "limit: {} alone allows {:.2} frames/s; {}",
             best.bound_by,
             best.bound_fps,
-            100.0 * best.efficiency
+            reached(best.efficiency)
         ));
     }
     lines.extend(device(best));
@@ -34,6 +34,18 @@ pub(super) fn lines(report: &Report) -> Vec<String> {
     lines.extend(batches.iter().filter_map(|&batch| idle_workers(report, batch)));
     lines.extend(batches.iter().filter_map(|&batch| large_batch(report, batch)));
     lines
+}
+
+/// How much of what its slowest stage allows a pipeline makes.
+pub(crate) fn reached(efficiency: f64) -> String {
+    let percent = 100.0 * efficiency;
+    match percent <= 101.0 {
+        true => format!("the pipeline reaches {percent:.1} % of that"),
+        false => format!(
+            "the pipeline reached {percent:.1} % of that, so something else was at work while the stage \
+             was measured"
+        ),
+    }
 }
 
 /// What the accelerator says of a run.

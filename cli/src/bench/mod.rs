@@ -1,6 +1,6 @@
 //! `engine-cli bench`: measure, then print; the two are apart.
 
-mod advice;
+pub(crate) mod advice;
 mod export;
 mod measure;
 mod page;
@@ -44,6 +44,7 @@ pub(crate) fn run(args: &BenchArgs) -> Result<Outcome> {
         .written("--markdown", args.markdown.as_deref())
         .written("--html", args.html.as_deref())
         .written("--trace", args.trace.as_deref())
+        .frames(&args.sink)
         .check()?;
     let picked = Picked::new(&package, &args.backend, &args.frame, &args.profile, false)?;
     let settings = settings(args, &picked);

@@ -9,6 +9,7 @@ use engine::select::{Contender, PrecisionChoice};
 use engine::tune::{Setting, Trial, Tuned};
 use serde::Serialize;
 
+use crate::bench::advice::reached;
 use crate::machine::Machine;
 
 /// The JSON that `--json` writes; its field names are a contract.
@@ -124,14 +125,11 @@ impl<'a> Report<'a> {
             ));
         }
         lines.push(format!(
-            "limit: {bound_by} alone allows {bound_fps:.2} frames/s; the pipeline reaches {:.1} % of that",
-            100.0 * chosen.fps / bound_fps
+            "limit: {bound_by} alone allows {bound_fps:.2} frames/s; {}",
+            reached(chosen.fps / bound_fps)
         ));
         lines.extend(self.hint().map(|hint| format!("hint: {hint}")));
-        lines.push(format!(
-            "tried: {} of {possible} settings in {seconds:.1} s",
-            trials.len()
-        ));
+        lines.push(format!("tried: {} of {possible} settings in {seconds:.1} s", trials.len()));
         lines
     }
 
@@ -142,8 +140,12 @@ impl<'a> Report<'a> {
             "infer" if on_cpu && self.fastest.precision == PrecisionChoice::Fp32 => Some(
                 "the network is what takes the time; `engine-cli quantize` makes a faster form of it",
             ),
-            "infer" if on_cpu => Some("the network is what takes the time; more cores or a GPU help"),
-            "infer" => Some("the network is what takes the time, and the accelerator is never idle"),
+            "infer" if on_cpu => {
+                Some("the network is what takes the time; more cores or a GPU help")
+            }
+            "infer" => {
+                Some("the network is what takes the time, and the accelerator is never idle")
+            }
             "decode" => Some("decoding is what takes the time; --frame-store ram decodes once"),
             "composite" => Some("compositing is what takes the time; more cores help"),
             _ => None,

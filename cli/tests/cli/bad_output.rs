@@ -152,3 +152,18 @@ fn remarks_that_nobody_can_take_stop_nothing() {
     assert!(status.success(), "{status}");
     assert_eq!(work.names("out").len(), 6);
 }
+
+#[test]
+fn a_limit_on_the_size_of_files_is_an_error() {
+    let work = Workplace::new();
+    let limited = ["-c", "ulimit -f 8; exec \"$@\"", "sh", env!("CARGO_BIN_EXE_engine-cli")];
+    let args = [&["render", "pkg", "-o", "raw:frames"], &SIMULATED[..]].concat();
+    let output = std::process::Command::new("sh")
+        .args(limited)
+        .args(&args)
+        .current_dir(work.path("."))
+        .output()
+        .unwrap();
+    Answer::of(&args, output).assert_refused(&["frames", "File too large"]);
+    assert_eq!(work.names("."), ["pkg"]);
+}

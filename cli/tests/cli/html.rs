@@ -159,7 +159,11 @@ fn pages_and_traces_are_no_inputs_and_whole_or_not_there() {
     let work = Workplace::new();
     let bench =
         |args: &[&str]| work.run(&[&["bench", "--package", "pkg"], args, &SIMULATED].concat());
+    bench(&["--html", "o/frame_00001.png", "--sink", "png:o"])
+        .assert_refused(&["--html is o/frame_00001.png", "one of the frames"]);
     for option in ["--html", "--trace"] {
+        bench(&[option, "pkg/checkpoint/model_best.int8.onnx"])
+            .assert_refused(&["model_best.int8.onnx", "belongs to the package"]);
         bench(&[option, "pkg/aud_ave.npy"])
             .assert_refused(&[&format!("{option} is pkg/aud_ave.npy"), "belongs to the package"]);
         bench(&[option, "none/out"]).assert_refused(&["cannot create the file none/out"]);

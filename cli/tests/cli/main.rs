@@ -30,4 +30,5 @@ mod support;
 mod tensorrt;
 mod tools;
 mod trace;
+mod tune;
 mod video;

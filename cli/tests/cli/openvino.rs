@@ -92,6 +92,8 @@ fn more_streams_than_threads_are_refused() {
     let message = "--streams 3 need as many threads, but --threads is 2";
     render(&work, &args).assert_refused(&[message]);
     render(&work, &["-o", "out", "--streams", "0"]).assert_usage(&["--streams"]);
+    let other = ["render", "pkg", "-o", "out", "--backend", "onnxruntime", "--streams", "2"];
+    work.run(&other).assert_refused(&["--streams is for --backend openvino", "onnxruntime"]);
 }
 
 #[test]

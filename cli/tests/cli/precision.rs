@@ -151,6 +151,14 @@ fn the_fastest_that_is_near_enough_is_taken_and_remembered() {
     assert!(!measured(&work.run(&LONG).assert_ok()), "it was not made good");
     assert!(measured(&work.run(&[&LONG[..], &["--batch", "2"]].concat()).assert_ok()));
 
+    // Which file computes in integers is said, not guessed.
+    for backend in ["auto", runtime()] {
+        work.run(&[&LONG[..], &["--backend", backend, "--precision", "int8"]].concat())
+            .assert_refused(&["model_best.onnx: ", "model_best.int8.onnx: name that with --model"]);
+    }
+    let inspected = work.run(&["inspect", "pkg"]).assert_ok();
+    assert!(inspected.text().contains("quantized   pkg/checkpoint/model_best.int8.onnx"));
+
     let exact = work.run(&[&LONG[..], &["--precision", "fp32"]].concat()).assert_ok();
     assert!(!measured(&exact), "{}", exact.stderr);
     let network = line(&exact, "network     ");
@@ -178,6 +186,8 @@ fn a_damaged_form_is_refused_by_its_worst_frame_and_the_next_one_runs() {
     let json: Value = serde_json::from_slice(&fs::read(work.path("q.json")).unwrap()).unwrap();
     let overall = &json["quality"]["overall"];
     let (frame, db) = (&overall["worst_frame"], overall["worst_psnr_db"].as_f64().unwrap());
+    // Rounded down.
+    let db = (db * 10.0).floor() / 10.0;
     let expected = format!("but {db:.1} dB in the worst frame, {frame}, below 40)");
     assert!(refused.ends_with(&expected), "{refused:?} does not end with {expected:?}");
     assert!(!line(&answer, "network     ").contains("int8"), "{}", answer.stderr);
@@ -202,6 +212,8 @@ fn what_is_not_of_this_network_is_not_run() {
     work.write(INT8, "no network");
     let answer = work.run(&LONG).assert_ok();
     assert!(line(&answer, "precision   not int8: ").contains("is not an ONNX model"));
+    let inspected = work.run(&["inspect", "pkg"]);
+    inspected.assert_failed(1, &["quantized form is not usable", "is not an ONNX model"]);
 }
 
 #[test]
@@ -219,11 +231,17 @@ fn few_frames_and_a_missing_library_are_no_reason_not_to_start() {
             "{said}"
         );
     }
-    let without = work.run(&[&LONG[..], &["--openvino-lib", "none"]].concat()).assert_ok();
+    let named = work.run(&[&LONG[..], &["--openvino-lib", "none"]].concat());
+    named.assert_refused(&["--openvino-lib none: ", "no such file or folder"]);
+    let without = work.command(&LONG).env("OPENVINO_DYLIB_PATH", "none").output().unwrap();
+    let without = Answer::of(&LONG, without).assert_ok();
     assert!(line(&without, "backend     not openvino: ").contains("none"), "{}", without.stderr);
     assert!(line(&without, "network     ").contains(" on onnxruntime "), "{}", without.stderr);
     assert!(!without.stderr.contains("measuring   "), "{}", without.stderr);
     assert_eq!(work.decisions().len(), 0);
+    // What has no convolutions is not suggested to be quantized.
+    let measured = work.run(&LONG).assert_ok();
+    assert!(!measured.stderr.contains("hint        "), "{}", measured.stderr);
 }
 
 #[test]

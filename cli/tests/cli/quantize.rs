@@ -92,7 +92,9 @@ fn what_cannot_be_quantized_leaves_nothing() {
         assert!(!work.names(".").iter().any(|name| name.contains("q.onnx")));
     };
     refused(&[MODEL], &["model_best.onnx: cannot be quantized", "has no convolution"]);
-    refused(&["none.onnx"], &["none.onnx", "lies in no avatar package", "--package"]);
+    refused(&["none.onnx"], &["none.onnx: no such file"]);
+    fs::copy(work.path(MODEL), work.path("alone.onnx")).unwrap();
+    refused(&["alone.onnx"], &["alone.onnx", "lies in no avatar package", "--package"]);
     refused(&["none.onnx", "--package", "pkg"], &["none.onnx", "No such file"]);
     refused(&[MODEL, "-o", MODEL], &["-o is", "the network itself"]);
     refused(

@@ -104,10 +104,14 @@ impl Workplace {
         self.command(args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
     }
 
+    /// Where the program keeps what can be made again.
+    pub(crate) fn cache(&self) -> PathBuf {
+        self.cache.path().join("talking-head-engine")
+    }
+
     /// The files in which the program keeps what it measured.
     pub(crate) fn decisions(&self) -> Vec<PathBuf> {
-        let folder = self.cache.path().join("talking-head-engine/decisions");
-        let entries = fs::read_dir(folder).into_iter().flatten();
+        let entries = fs::read_dir(self.cache().join("decisions")).into_iter().flatten();
         entries.map(|entry| entry.unwrap().path()).collect()
     }
 

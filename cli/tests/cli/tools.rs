@@ -149,7 +149,7 @@ fn inspect_says_what_is_wrong() {
 fn help_for_every_command() {
     let work = Workplace::empty();
     for (command, flags) in [
-        (&[][..], &["bench", "render", "sample", "inspect", "doctor"][..]),
+        (&[][..], &["bench", "render", "tune", "sample", "inspect", "doctor"][..]),
         (
             &["bench"],
             &[
@@ -196,8 +196,13 @@ fn help_for_every_command() {
                 "--mode",
                 "--inputs",
                 "--contact-sheet",
+                "--profile",
                 "--quiet",
             ],
+        ),
+        (
+            &["tune"],
+            &["--package", "--output", "--batch", "--workers", "--seconds", "--exhaustive"],
         ),
         (&["sample"], &["--frames", "--size", "--images", "--network", "--rects", "--seed"]),
         (&["inspect"], &["<PATH>"]),

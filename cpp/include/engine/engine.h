@@ -223,10 +223,16 @@ typedef struct engine_options {
     uint32_t lanes;
     /* The folder with the TensorRT libraries [the usual places]. */
     const char *tensorrt_folder;
+    /* The profile: a file that `engine-cli tune` wrote, or "none". It says what runs the network and how;
+     * with a file, none of backend, provider, precision, threads and streams may be given [the one that
+     * `engine-cli tune` kept for this network, package and machine, if there is one and none of them is
+     * given]. */
+    const char *profile;
     /* The OpenVINO library, libopenvino_c.so, or its folder [$OPENVINO_DYLIB_PATH, else
      * .deps/openvino/lib above the program, else the usual places]. */
     const char *openvino_library;
-    /* Frames that OpenVINO computes at one time, each with its part of the threads, 1 to 1024 [1]. */
+    /* Frames that OpenVINO computes at one time, each with its part of the threads, at most 1024; 0 is
+     * what the profile says, else 1 [0]. */
     uint32_t streams;
     /* Whether TensorRT replays the network as a CUDA graph [1]. */
     int32_t cuda_graphs;
@@ -237,9 +243,10 @@ typedef struct engine_options {
     int32_t trust_engine;
     /* ENGINE_MODE_... [pipelined] */
     int32_t mode;
-    /* Frames per run of the network, 1 to 256 [4]. */
+    /* Frames per run of the network, at most 256; 0 is what the profile says, else 4 [0]. */
     uint32_t batch;
-    /* Threads that composite, 1 to 256; 0 is the smaller of batch and cores [0]. */
+    /* Threads that composite, at most 256; 0 is what the profile says, else the smaller of batch and
+     * cores [0]. */
     uint32_t workers;
     /* ENGINE_INPUTS_... [package] */
     int32_t inputs;

@@ -112,11 +112,17 @@ struct Options {
     std::uint32_t lanes = 2;
     // The folder with the TensorRT libraries. Default: the usual places.
     std::string tensorrt_folder;
+    // The profile: a file that `engine-cli tune` wrote, or "none". It says what runs the network and how;
+    // with a file, none of backend, provider, precision, threads and streams may be given. Default: the
+    // one that `engine-cli tune` kept for this network, package and machine, if there is one and none of
+    // them is given.
+    std::string profile;
     // The OpenVINO library, libopenvino_c.so, or its folder. Default: $OPENVINO_DYLIB_PATH, else
     // .deps/openvino/lib above the program, else the usual places.
     std::string openvino_library;
-    // Frames that OpenVINO computes at one time, each with its part of the threads, 1 to 1024.
-    std::uint32_t streams = 1;
+    // Frames that OpenVINO computes at one time, each with its part of the threads, at most 1024; 0 is
+    // what the profile says, else 1.
+    std::uint32_t streams = 0;
     // Whether TensorRT replays the network as a CUDA graph.
     bool cuda_graphs = true;
     Precision precision = Precision::automatic;
@@ -124,9 +130,10 @@ struct Options {
     // do: only for engines that you would run as a program.
     bool trust_engine = false;
     Mode mode = Mode::pipelined;
-    // Frames per run of the network, 1 to 256.
-    std::uint32_t batch = 4;
-    // Threads that composite, 1 to 256; 0 is the smaller of batch and cores.
+    // Frames per run of the network, at most 256; 0 is what the profile says, else 4.
+    std::uint32_t batch = 0;
+    // Threads that composite, at most 256; 0 is what the profile says, else the smaller of batch and
+    // cores.
     std::uint32_t workers = 0;
     Inputs inputs = Inputs::package;
     FrameStore frame_store = FrameStore::automatic;
@@ -162,6 +169,7 @@ inline Result<engine_options> c_options(const Options& options) {
     raw.threads = options.threads;
     raw.lanes = options.lanes;
     raw.tensorrt_folder = path(options.tensorrt_folder);
+    raw.profile = path(options.profile);
     raw.openvino_library = path(options.openvino_library);
     raw.streams = options.streams;
     raw.cuda_graphs = options.cuda_graphs ? 1 : 0;

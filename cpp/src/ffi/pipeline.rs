@@ -43,6 +43,7 @@ pub unsafe extern "C" fn engine_pipeline_open(
                 model: text(options.model),
                 onnxruntime_library: text(options.onnxruntime_library),
                 tensorrt_folder: text(options.tensorrt_folder),
+                profile: text(options.profile),
                 openvino_library: text(options.openvino_library),
             };
             (text(package), paths)

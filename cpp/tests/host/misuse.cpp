@@ -62,8 +62,10 @@ TEST(options_out_of_range) {
         return error.message();
     };
     using O = engine::Options;
-    CHECK(says(refused([](O& o) { o.batch = 0; }), "batch is 0; expected 1 to 256"));
-    CHECK(says(refused([](O& o) { o.batch = 257; }), "batch is 257"));
+    CHECK(says(refused([](O& o) { o.batch = 257; }), "batch is 257; expected 0 to 256"));
+    CHECK(says(refused([](O& o) { o.backend = engine::Backend::automatic; o.profile = "none.json"; }),
+               "none.json: cannot be read as a profile"));
+    CHECK(says(refused([](O& o) { o.profile = "p.json"; }), "profile p.json says what runs the network"));
     CHECK(says(refused([](O& o) { o.workers = 1000; }), "workers is 1000; expected 0 to 256"));
     CHECK(says(refused([](O& o) { o.held_frames = 0; }), "held_frames is 0"));
     CHECK(says(refused([](O& o) { o.queued_frames = 0; }), "queued_frames is 0"));

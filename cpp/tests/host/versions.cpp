@@ -46,7 +46,8 @@ TEST(the_defaults_are_the_same_in_both_languages) {
     CHECK(c.streams == cpp.streams && c.streams == 1);
     CHECK(c.precision == cpp.precision && c.precision == ENGINE_PRECISION_AUTO);
     CHECK(c.trust_engine == cpp.trust_engine && c.trust_engine == 0);
-    CHECK(c.mode == cpp.mode && c.batch == cpp.batch && c.batch == 4);
+    CHECK(c.mode == cpp.mode && c.batch == cpp.batch && c.batch == 0);
+    CHECK(c.profile == nullptr && cpp.profile == nullptr);
     CHECK(c.workers == cpp.workers && c.inputs == cpp.inputs);
     CHECK(c.frame_store == cpp.frame_store && c.ram_budget == cpp.ram_budget);
     CHECK(c.ram_budget == 1U << 30);

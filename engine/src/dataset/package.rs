@@ -153,7 +153,7 @@ impl Package {
     }
 
     /// Whether `path` is, or has the name of, a file that a package in `root` is made of: manifests,
-    /// features, networks, frames. Quantized forms of its networks (`.int8.onnx`) are not among them.
+    /// features, networks and their quantized forms, frames.
     pub fn holds(root: &Path, path: &Path) -> bool {
         let (root, path) = (resolved(root), resolved(path));
         let Ok(inside) = path.strip_prefix(root) else { return false };
@@ -164,9 +164,15 @@ impl Package {
                     || inside.ends_with("_video.mp4")
             }
             Some(("cache" | "full_body_img", _)) => true,
-            Some(("checkpoint", file)) => file.ends_with(".onnx") && !file.ends_with(".int8.onnx"),
+            Some(("checkpoint", file)) => file.ends_with(".onnx"),
             Some(_) => false,
         }
+    }
+
+    /// Whether `path` is, or has the name of, a quantized form of a network of the package in `root`.
+    pub fn holds_quantized(root: &Path, path: &Path) -> bool {
+        let name = path.file_name().and_then(|name| name.to_str());
+        Self::holds(root, path) && name.is_some_and(|name| name.ends_with(".int8.onnx"))
     }
 
     /// The package's folder.

@@ -42,6 +42,9 @@ use scene::Scene;
 pub const DEFAULT_FRAMES: usize = 32;
 /// Frames that the network is judged by; never more than it is calibrated on.
 const JUDGED: usize = 8;
+/// What the worst frame has to have beyond what was asked for, in dB: frames that did not decide, and
+/// other runtimes, may be a little further off.
+const MARGIN_DB: f64 = 0.5;
 /// Frames that what each layer alone does is measured over.
 const PROBED: usize = 2;
 
@@ -55,7 +58,7 @@ pub struct QuantizeOptions {
     /// Frames to collect ranges over, evenly spaced; at least 1. A package with fewer than that and
     /// those it is judged by gives what it has.
     pub frames: usize,
-    /// What the worst frame has to reach, in dB.
+    /// What the worst frame has to have, in dB. Those that decide are held to half a decibel more.
     pub min_psnr_db: f64,
     /// The runtime.
     pub onnxruntime: OnnxRuntimeOptions,
@@ -177,13 +180,14 @@ pub fn quantize(
         let source = source.clone();
         Ok(Quantized { model, source, layers, kept, calibrated, all, quality, symmetric })
     };
-    if all.worst_psnr_db >= options.min_psnr_db {
+    let floor_db = options.min_psnr_db + MARGIN_DB;
+    if all.worst_psnr_db >= floor_db {
         return finish(model, Vec::new(), all);
     }
     drop(model);
 
     let probes = &inputs[..inputs.len().min(PROBED)];
-    let allowed = 10.0_f64.powf(-options.min_psnr_db / 10.0);
+    let allowed = 10.0_f64.powf(-floor_db / 10.0);
     let some = |quantized: &[bool]| rewrite(&network, &ranges, quantized);
     let errors = sensitivity::errors(&network, probes, allowed, some, open, watch)?;
     let costs = sensitivity::costs(network.layers(), &ranges.lengths);
@@ -193,7 +197,7 @@ pub fn quantize(
         let mut quantized = vec![true; layers];
         order[..kept].iter().for_each(|layer| quantized[*layer] = false);
         let (model, quality) = evaluate(&network, &ranges, &quantized)?;
-        let good = quality.worst_psnr_db >= options.min_psnr_db;
+        let good = quality.worst_psnr_db >= floor_db;
         if good {
             best = Some((kept, model, quality));
         }
@@ -203,7 +207,7 @@ pub fn quantize(
         path: path.to_owned(),
         layers,
         worst_db: all.worst_psnr_db,
-        min_psnr_db: options.min_psnr_db,
+        min_psnr_db: floor_db,
     })?;
     let name = |layer: usize| network.layers()[layer].name.clone();
     let kept = order[..kept].iter();

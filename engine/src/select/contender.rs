@@ -38,11 +38,7 @@ impl Contender {
     ///
     /// # Errors
     /// As [`open`].
-    pub fn open(
-        &self,
-        options: &BackendOptions,
-        watch: &Watch<'_>,
-    ) -> Result<Opened, SelectError> {
+    pub fn open(&self, options: &BackendOptions, watch: &Watch<'_>) -> Result<Opened, SelectError> {
         open(self.model.as_deref(), &self.options(options), watch)
     }
 

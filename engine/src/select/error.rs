@@ -46,6 +46,35 @@ pub enum SelectError {
         "this program was built without OpenVINO: build it again with the feature \"openvino\""
     )]
     NoOpenVino,
+    /// The OpenVINO library that was named cannot be used.
+    #[error("--openvino-lib {}: {why}", library.display())]
+    OpenVinoLibrary {
+        /// The library.
+        library: PathBuf,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// An option is for another backend than the one that was named.
+    #[error("{option} is for --backend openvino, and not for --backend {backend}; leave it out")]
+    OpenVinoOption {
+        /// The option.
+        option: &'static str,
+        /// The backend.
+        backend: &'static str,
+    },
+    /// The network is not quantized, but a form beside it is.
+    #[error(
+        "{}: the network computes in floats, for which --precision int8 is not; its quantized form \
+         is {}: name that with --model",
+        path.display(),
+        form.display()
+    )]
+    QuantizedBeside {
+        /// The network.
+        path: PathBuf,
+        /// Its quantized form.
+        form: PathBuf,
+    },
     /// The backend does not compute in that precision.
     #[error("--precision {precision} is not for --backend {backend}; expected {possible}")]
     Precision {

@@ -148,6 +148,7 @@ pub fn open(
     options: &BackendOptions,
     watch: &Watch<'_>,
 ) -> Result<Opened, SelectError> {
+    options.check_streams()?;
     if options.backend == BackendChoice::Simulated {
         options.check_simulated_precision()?;
         let geometry = match model {
@@ -251,9 +252,11 @@ fn on_cpu(
     mut remarks: Vec<String>,
     why: &str,
 ) -> Result<Opened, SelectError> {
-    let opened = onnxruntime(model, Provider::Cpu, options)?;
-    remarks.push(format!("backend     onnxruntime on the CPU: {why}"));
     let undecided = options.precision == PrecisionChoice::Auto;
+    options.check_cpu_precision()?;
+    let opened = onnxruntime(model, Provider::Cpu, options)?;
+    let what = if undecided { "" } else { "onnxruntime " };
+    remarks.push(format!("backend     {what}on the CPU: {why}"));
     Ok(Opened { undecided, ..opened.after(remarks) })
 }
 
@@ -279,12 +282,21 @@ fn onnxruntime(
     if let PrecisionChoice::Fp32 | PrecisionChoice::Int8 = options.precision {
         let quantized = read(model)?.0.is_quantized();
         if options.precision == PrecisionChoice::Int8 && !quantized {
-            return Err(BackendError::NotQuantized { path: model.to_owned() }.into());
+            return Err(not_quantized(model));
         }
         remark = quantized_remark(quantized, options.precision);
     }
     let backend = OnnxRuntime::open(model, &options.onnxruntime(provider)?)?;
     Ok(Opened { remarks: remark.into_iter().collect(), ..silent(backend) })
+}
+
+/// Says that the network in the file `model` is not quantized, and which file is.
+fn not_quantized(model: &Path) -> SelectError {
+    let path = model.to_owned();
+    match identify(model).ok().and_then(|identity| identity.quantized) {
+        Some((form, _)) => SelectError::QuantizedBeside { path, form },
+        None => BackendError::NotQuantized { path }.into(),
+    }
 }
 
 /// An error and what caused it in one line.

@@ -5,13 +5,19 @@ use std::path::Path;
 use engine_sys::search::find_openvino;
 
 use super::precision::quantized_remark;
-use super::{BackendOptions, OpenVinoSettings, Opened, PrecisionChoice, SelectError, chain, read};
+use super::{
+    BackendOptions, OpenVinoSettings, Opened, PrecisionChoice, SelectError, chain, not_quantized,
+    read,
+};
 use crate::backend::{BackendError, OpenVino, OpenVinoOptions, OpenVinoPrecision};
 use crate::threads::cores;
 
 /// Runs the network in the file `model`.
 pub(super) fn open(model: &Path, options: &BackendOptions) -> Result<Opened, SelectError> {
     let quantized = read(model)?.0.is_quantized();
+    if options.precision == PrecisionChoice::Int8 && !quantized {
+        return Err(not_quantized(model));
+    }
     let settings = &options.openvino;
     let library = find_openvino(settings.library.as_deref()).map_err(BackendError::from)?;
     let openvino = OpenVinoOptions {

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use super::{BackendOptions, SelectError};
+use super::{BackendChoice, BackendOptions, SelectError};
 use crate::onnx::precision::Precision;
 
 /// What a network is computed in.
@@ -98,6 +98,28 @@ impl BackendOptions {
         }
     }
 
+    /// Refuses what no backend is taken for on a processor without being named.
+    pub(super) fn check_cpu_precision(&self) -> Result<(), SelectError> {
+        match self.precision {
+            PrecisionChoice::Fp16 => Err(self.unfit(
+                "auto where no GPU runs the network",
+                "another one, or --backend openvino where the CPU computes in it",
+            )),
+            _ => Ok(()),
+        }
+    }
+
+    /// Refuses streams where no backend has them.
+    pub(super) fn check_streams(&self) -> Result<(), SelectError> {
+        match self.backend {
+            BackendChoice::Auto | BackendChoice::OpenVino => Ok(()),
+            _ if self.openvino.streams == 1 => Ok(()),
+            backend => {
+                Err(SelectError::OpenVinoOption { option: "--streams", backend: backend.name() })
+            }
+        }
+    }
+
     /// Refuses what no backend is taken for without being named.
     pub(super) fn check_auto_precision(&self) -> Result<(), SelectError> {
         match self.precision {
@@ -148,6 +170,7 @@ mod tests {
         assert_eq!(refusals(|o| o.tensorrt_precision().map(drop)), ["bf16", "int8"]);
         assert_eq!(refusals(BackendOptions::check_onnxruntime_precision), ["fp16", "bf16"]);
         assert_eq!(refusals(BackendOptions::check_auto_precision), ["bf16"]);
+        assert_eq!(refusals(BackendOptions::check_cpu_precision), ["fp16"]);
         let simulated = BackendOptions::check_simulated_precision;
         assert_eq!(refusals(simulated), ["fp32", "fp16", "bf16", "int8"]);
         let error = options(PrecisionChoice::Int8).tensorrt_precision().unwrap_err().to_string();

@@ -124,16 +124,13 @@ fn space(
     limit: BatchLimit,
 ) -> Space {
     let on_cpu = contenders.iter().any(Contender::is_on_cpu);
-    let mut batches = tune
-        .batches
-        .clone()
-        .unwrap_or_else(|| doubling(LARGEST_BATCH[usize::from(!on_cpu)]));
+    let mut batches =
+        tune.batches.clone().unwrap_or_else(|| doubling(LARGEST_BATCH[usize::from(!on_cpu)]));
     batches.retain(|&batch| limit.instead_of(batch).is_none());
     if let (BatchLimit::Fixed(only) | BatchLimit::UpTo(only), true) = (limit, batches.is_empty()) {
         batches.push(only);
     }
-    let workers =
-        tune.workers.clone().unwrap_or_else(|| doubling(cores().min(MOST_WORKERS)));
+    let workers = tune.workers.clone().unwrap_or_else(|| doubling(cores().min(MOST_WORKERS)));
     let network = |contender: &Contender| {
         let threads = match options.threads {
             None if contender.is_on_cpu() => doubling(cores()),
@@ -163,7 +160,14 @@ mod tests {
 
     fn contender(backend: BackendChoice) -> Contender {
         let precision = PrecisionChoice::Auto;
-        Contender { backend, provider: None, precision, model: None, quantized: false, worst_psnr_db: None }
+        Contender {
+            backend,
+            provider: None,
+            precision,
+            model: None,
+            quantized: false,
+            worst_psnr_db: None,
+        }
     }
 
     fn tune_options() -> TuneOptions {

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::outcome::Outcome;
+use super::outcome::{Entry, Outcome};
 use crate::file::{FileError, FileHash, WholeFile, regular};
 
 /// Version of the file.
@@ -62,7 +62,9 @@ impl Key {
             return None;
         }
         let File { schema, key, outcome } = serde_json::from_reader(file).ok()?;
-        (schema == SCHEMA && key == *self && outcome.winner().is_some()).then_some(outcome)
+        let possible = |entry: &Entry| entry.ms.is_none_or(|ms| ms.is_finite() && ms > 0.0);
+        let possible = outcome.winner().is_some() && outcome.entries.iter().all(possible);
+        (schema == SCHEMA && key == *self && possible).then_some(outcome)
     }
 
     /// Keeps a decision, whole or not at all.
@@ -81,7 +83,7 @@ impl Key {
 #[cfg(test)]
 mod tests {
     use super::super::candidate::{Candidate, Computed, Runtime};
-    use super::super::outcome::{Entry, Fate, Worst};
+    use super::super::outcome::{Fate, Worst};
     use super::*;
 
     fn key() -> Key {
@@ -157,6 +159,7 @@ mod tests {
             "[]".to_owned(),
             text.replace("\"schema\": 1", "\"schema\": 2"),
             text.replace("openvino", "elsewhere"),
+            text.replace("60.125", "-60.125"),
             text.replace("\"reference\"", "\"slower\"").replace("\"good\"", "\"too_far\""),
             format!("{text}{}", " ".repeat(1 << 20)),
         ];

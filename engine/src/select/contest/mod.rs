@@ -101,9 +101,11 @@ pub(super) fn settle(
     let (reference, best) = floor.leave();
     outcome.lines().iter().for_each(|line| say(line));
     hint_at_quantizing(&network, sample, watch);
-    if let Some(Err(error)) = folder.map(|folder| key.keep(folder, &outcome)) {
-        // It is measured again next time.
-        say(&format!("warning: {}", chain(&error)));
+    // What is not kept is measured again next time.
+    match folder.map(|folder| key.keep(folder, &outcome)) {
+        Some(Ok(())) => {}
+        Some(Err(error)) => say(&format!("warning: {}", chain(&error))),
+        None => say("not kept    neither HOME nor XDG_CACHE_HOME names a folder for it"),
     }
     Ok(match (best, outcome.winner()) {
         (Some(best), Some(winner)) => ready(best, network.form(winner.candidate), watch),
@@ -120,6 +122,11 @@ fn look<'a>(
     let network = Network::read(model)?;
     let openvino = openvino::probe(&options.openvino);
     if let Err(why) = &openvino {
+        // Whoever names a library wants it.
+        if let Some(library) = &options.openvino.library {
+            let (library, why) = (library.clone(), why.clone());
+            return Err(SelectError::OpenVinoLibrary { library, why });
+        }
         (watch.say)(&format!("backend     not openvino: {why}"));
     }
     if let Quantized::Foreign { why } = &network.quantized {
@@ -130,7 +137,7 @@ fn look<'a>(
 
 /// Says how a form in 8 bits is made, where there is none.
 fn hint_at_quantizing(network: &Network<'_>, sample: Sample<'_>, watch: &Watch<'_>) {
-    if let (Quantized::None, false) = (&network.quantized, network.is_quantized) {
+    if let (Quantized::None, true) = (&network.quantized, network.can_be_quantized()) {
         (watch.say)(&format!(
             "hint        `engine-cli quantize {} --package {}` makes a form in int8, which may be \
              faster",
@@ -154,6 +161,8 @@ pub(super) fn contenders(
     let (first, mut candidates) = network.candidates(options.backend, openvino.as_ref());
     candidates.extend(network.unlikely(options.backend, openvino.as_ref()));
     let scene = Scene { sample, frames: frames(sample), cancelled: watch.cancelled };
+    // Which batch is best is found out later.
+    let options = &BackendOptions { largest_batch: 1, ..options.clone() };
     let mut floor = Floor::new(&network, scene, options, reference);
     let reference_ms = floor.reference_ms()?;
     let rules = Rules { min_psnr_db: options.min_psnr_db, reach: REACH };
@@ -186,6 +195,8 @@ pub struct Identity {
     pub network: FileHash,
     /// Its quantized form, and what identifies that; `None` where there is none.
     pub quantized: Option<(PathBuf, FileHash)>,
+    /// What is wrong with the file that lies where that should be; `None` where nothing is.
+    pub not_quantized: Option<String>,
     /// Its sizes.
     pub geometry: ModelGeometry,
 }
@@ -196,11 +207,12 @@ pub struct Identity {
 /// When the file is not there, or holds no network that the engine can feed.
 pub fn identify(model: &Path) -> Result<Identity, SelectError> {
     let Network { hash, quantized, geometry, .. } = Network::read(model)?;
-    let quantized = match quantized {
-        Quantized::Fits { path, hash } => Some((path, hash)),
-        Quantized::None | Quantized::Foreign { .. } => None,
+    let (quantized, not_quantized) = match quantized {
+        Quantized::Fits { path, hash } => (Some((path, hash)), None),
+        Quantized::Foreign { why } => (None, Some(why)),
+        Quantized::None => (None, None),
     };
-    Ok(Identity { network: hash, quantized, geometry })
+    Ok(Identity { network: hash, quantized, not_quantized, geometry })
 }
 
 /// What was decided before, and the line that says so.

@@ -11,6 +11,7 @@ use crate::backend::{BackendError, ModelSpec, OnnxRuntime, find_onnxruntime};
 use crate::file::FileHash;
 use crate::frame::ModelGeometry;
 use crate::onnx::Model;
+use crate::onnx::quantize::Quantizable;
 use crate::threads::{cores, cpu_name};
 
 /// A network, and what lies beside it.
@@ -36,6 +37,12 @@ impl<'a> Network<'a> {
             false => Quantized::beside(path, &hash),
         };
         Ok(Self { path, hash, geometry, is_quantized, quantized })
+    }
+
+    /// Whether it has a quantized form that could be made.
+    pub(super) fn can_be_quantized(&self) -> bool {
+        let model = Model::load(self.path).ok().filter(|_| !self.is_quantized);
+        model.is_some_and(|model| Quantizable::new(model).is_ok())
     }
 
     /// The reference, and what else may run the network: what is likely to be fastest first.

@@ -183,7 +183,11 @@ impl Entry {
 impl Worst {
     fn words(&self) -> String {
         match self.psnr_db.is_finite() {
-            true => format!("{:.1} dB in the worst frame, {}", self.psnr_db, self.frame),
+            // Rounded down, so that what is below a limit does not read as if it reached it.
+            true => {
+                let db = (self.psnr_db * 10.0).floor() / 10.0;
+                format!("{db:.1} dB in the worst frame, {}", self.frame)
+            }
             false => "no byte differs".to_owned(),
         }
     }

@@ -155,7 +155,8 @@ fn everything_finds_the_optimum() {
     assert_eq!(found.trials.len(), space.all().len());
     assert!(machine.truth(found.chosen.setting) >= EQUAL * optimum);
     // Settings of one runtime are measured together; only the race goes back to others.
-    let runtimes = space.all().windows(2).filter(|pair| !pair[0].shares_runtime(&pair[1])).count() + 1;
+    let runtimes =
+        space.all().windows(2).filter(|pair| !pair[0].shares_runtime(&pair[1])).count() + 1;
     assert!(machine.setups <= runtimes + (ROUNDS + 1) * RACERS, "{}", machine.setups);
 }
 
