@@ -196,7 +196,7 @@ fn layers_go_back_to_floats_until_the_frames_are_good_enough() {
     let kept = quantized.kept.len();
     assert!((1..7).contains(&kept), "{kept} kept");
     assert_eq!(integer_layers(&quantized.model), 7 - kept);
-    assert!(quantized.quality.worst_psnr_db >= floor, "{:?}", quantized.quality);
+    assert!(quantized.quality.worst_psnr_db >= floor + 0.5, "{:?}", quantized.quality);
     assert_eq!(quantized.all, all);
     let names: Vec<&str> = quantized.kept.iter().map(|layer| &layer.name[..]).collect();
     let label = metadata(quantized.model.proto(), "engine.float_layers").unwrap();
@@ -294,7 +294,11 @@ fn the_real_architecture_reaches_the_gate() {
     let Some(work) = Workplace::new(160, 4) else { return };
     let path = work.write("unet.onnx", &unet(160, 7, Batch::Symbolic).unwrap());
     let quantized = work.quantize(&path, DEFAULT_MIN_PSNR_DB).unwrap();
-    assert!(quantized.quality.worst_psnr_db >= DEFAULT_MIN_PSNR_DB, "{:?}", quantized.quality);
+    assert!(
+        quantized.quality.worst_psnr_db >= DEFAULT_MIN_PSNR_DB + 0.5,
+        "{:?}",
+        quantized.quality
+    );
     assert!(quantized.kept.len() * 4 < quantized.layers, "{:?}", quantized.kept);
     let written = work.write("q.onnx", &quantized.model);
     let bytes = |path: &Path| path.metadata().unwrap().len() as f64;

@@ -95,7 +95,7 @@ fn what_cannot_be_quantized_leaves_nothing() {
     refused(&["none.onnx"], &["none.onnx: no such file"]);
     fs::copy(work.path(MODEL), work.path("alone.onnx")).unwrap();
     refused(&["alone.onnx"], &["alone.onnx", "lies in no avatar package", "--package"]);
-    refused(&["none.onnx", "--package", "pkg"], &["none.onnx", "No such file"]);
+    refused(&["none.onnx", "--package", "pkg"], &["none.onnx: no such file"]);
     refused(&[MODEL, "-o", MODEL], &["-o is", "the network itself"]);
     refused(
         &[MODEL, "-o", "pkg/checkpoint/audio_encoder.onnx"],

@@ -438,11 +438,11 @@ fn auto_takes_the_best_that_opens_and_says_why() {
         let text = rig.run(&none).assert_ok().stderr;
         assert!(text.contains("backend     not tensorrt: "), "{text}");
         assert!(text.contains("backend     not onnxruntime on "), "{text}");
-        assert!(text.contains("backend     onnxruntime on the CPU: nothing runs"), "{text}");
+        assert!(text.contains("backend     on the CPU: nothing runs"), "{text}");
 
         let without = Rig { driver: false, ..Rig::new(&work, flavour) };
         let text = without.run(&auto).assert_ok().stderr;
-        assert!(text.contains("backend     onnxruntime on the CPU: no usable NVIDIA"), "{text}");
+        assert!(text.contains("backend     on the CPU: no usable NVIDIA"), "{text}");
         without.render("none", &[]).assert_refused(&["no usable NVIDIA driver"]);
         assert_eq!(work.names("none"), [""; 0]);
     }

@@ -3,6 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use super::MARGIN_DB;
 use crate::backend::BackendError;
 use crate::dataset::DatasetError;
 use crate::onnx::OnnxError;
@@ -50,8 +51,9 @@ pub enum QuantizeError {
     },
     /// Whatever is quantized, the frames are too far off.
     #[error(
-        "{}: none of its {layers} layers can compute in 8 bits at {min_psnr_db} dB (all of them give \
-         {worst_db:.1} dB in the worst frame); ask for less with --min-psnr, or use the fp32 network",
+        "{}: none of its {layers} layers can compute in 8 bits at {min_psnr_db} dB with {MARGIN_DB} dB \
+         to spare (all of them give {worst_db:.1} dB in the worst frame); ask for less with --min-psnr, \
+         or use the fp32 network",
         path.display()
     )]
     NothingLeft {

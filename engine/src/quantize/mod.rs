@@ -44,7 +44,7 @@ pub const DEFAULT_FRAMES: usize = 32;
 const JUDGED: usize = 8;
 /// What the worst frame has to have beyond what was asked for, in dB: frames that did not decide, and
 /// other runtimes, may be a little further off.
-const MARGIN_DB: f64 = 0.5;
+pub(crate) const MARGIN_DB: f64 = 0.5;
 /// Frames that what each layer alone does is measured over.
 const PROBED: usize = 2;
 
@@ -207,7 +207,7 @@ pub fn quantize(
         path: path.to_owned(),
         layers,
         worst_db: all.worst_psnr_db,
-        min_psnr_db: floor_db,
+        min_psnr_db: options.min_psnr_db,
     })?;
     let name = |layer: usize| network.layers()[layer].name.clone();
     let kept = order[..kept].iter();
