@@ -1,6 +1,6 @@
 //! `--profile`: settings that `engine-cli tune` found, in place of the defaults.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail};
 use clap::ValueEnum as _;
@@ -24,6 +24,8 @@ pub(crate) struct Picked {
     pub(crate) batch: usize,
     /// Threads that composite.
     pub(crate) workers: Workers,
+    /// The profile that says so.
+    pub(crate) profile: Option<PathBuf>,
 }
 
 impl ProfileArgs {
@@ -55,6 +57,7 @@ impl Picked {
                 backend: backend.clone(),
                 batch: DEFAULT_BATCH,
                 workers: Workers::Auto,
+                profile: None,
             });
         };
         if !quiet {
@@ -67,6 +70,7 @@ impl Picked {
             backend: BackendArgs { model: Some(model), ..applied(&profile, backend) },
             batch: profile.batch,
             workers: Workers::Count(profile.workers),
+            profile: Some(path),
         })
     }
 }
@@ -116,20 +120,43 @@ fn kept(
     }
     let Some(model) = network(root, backend)? else { return Ok(None) };
     match profile::find(&wanted(root, &model, backend, frame)) {
+        // Whoever names a library wants it.
+        Ok(Some(found))
+            if backend.openvino.openvino_lib.is_some() && found.profile.backend != "openvino" =>
+        {
+            if !quiet {
+                note!(
+                    "profile     not used: {} runs {}, and --openvino-lib is given",
+                    found.path.display(),
+                    found.profile.backend
+                );
+            }
+            Ok(None)
+        }
         Ok(found) => Ok(found),
         // What is wrong with the package or the network is said when they are opened.
         Err(ProfileError::Select(_) | ProfileError::Dataset(_)) => Ok(None),
         Err(error) => {
-            if !quiet {
-                note!("profile     not used: {error}");
-            }
+            let error = anyhow::Error::from(error);
+            note!("warning: profile not used: {error:#}");
             Ok(None)
         }
     }
 }
 
+/// Says with an error that a profile had a part in it.
+pub(crate) fn blamed(profile: Option<&Path>, error: anyhow::Error) -> anyhow::Error {
+    match profile {
+        Some(path) => error.context(format!(
+            "{}: this profile cannot be used; --profile none does without it",
+            path.display()
+        )),
+        None => error,
+    }
+}
+
 /// The network's ONNX file.
-fn network(root: &Path, backend: &BackendArgs) -> Result<Option<std::path::PathBuf>> {
+fn network(root: &Path, backend: &BackendArgs) -> Result<Option<PathBuf>> {
     let model = match &backend.model {
         Some(model) => Some(model.clone()),
         None => Package::find_model(root)?,

@@ -12,7 +12,7 @@ use serde_json::json;
 use crate::args::RenderArgs;
 use crate::output::note;
 use crate::outputs::inputs;
-use crate::profile::Picked;
+use crate::profile::{Picked, blamed};
 use crate::run_progress::{RunProgress, Show, json};
 use crate::setup::{self, FrameCount, Prepared, Request, SINK_QUEUE};
 use crate::video::{self, Ingredients};
@@ -49,6 +49,7 @@ pub(crate) fn run(args: &RenderArgs) -> Result<Outcome> {
         rate: args.video.fps,
         largest_batch: batch,
         quiet,
+        profile: picked.profile.as_deref(),
     })?;
     let frames = prepared.frames;
     let encoders = match args.frame.mode {
@@ -65,7 +66,10 @@ pub(crate) fn run(args: &RenderArgs) -> Result<Outcome> {
     if !quiet {
         note!("threads     {}", setup::budget(&prepared.stages, options.workers, encoders));
     }
-    let Place { first, sink } = open(args, &prepared, options, encoders, quiet)?;
+    let resumed = args.video.start() == Start::Resume;
+    let place = open(args, &prepared, options, encoders, quiet);
+    let Place { first, sink } =
+        place.map_err(|error| blamed(picked.profile.as_deref().filter(|_| resumed), error))?;
     let mut pipeline = Pipeline::new(prepared.stages, options)?;
     let show = match (args.quiet, args.json_progress) {
         (_, true) => Show::Json,

@@ -14,6 +14,7 @@ use engine::select::{BackendOptions, DEFAULT_SIDE, Opened, Ready, Sample, Watch}
 
 use crate::args::{AudioArgs, BackendArgs, FrameArgs, Workers};
 use crate::audio::Speech;
+use crate::profile::blamed;
 use crate::progress::with_preload_bar;
 use crate::{backend, interrupt};
 
@@ -59,6 +60,8 @@ pub(crate) struct Request<'a> {
     pub(crate) largest_batch: usize,
     /// Whether nothing is to be said about it.
     pub(crate) quiet: bool,
+    /// The profile that `backend` is from.
+    pub(crate) profile: Option<&'a Path>,
 }
 
 /// Opens everything, in the order in which mistakes are cheapest to find.
@@ -105,11 +108,12 @@ impl<'a> Scene<'a> {
             None => Package::find_model(root)?,
         };
         let options = request.backend.options(request.largest_batch);
-        let mut opened = backend::open(root, &options, model.as_deref(), watch)?;
+        let blamed = |error| blamed(request.profile, error);
+        let mut opened = backend::open(root, &options, model.as_deref(), watch).map_err(blamed)?;
         opened.remarks.drain(..).for_each(&say);
         let backend = &mut opened.backend;
         // A batch that the network does not take is found out before anything is loaded.
-        drop(backend.allocate(request.largest_batch)?);
+        drop(backend.allocate(request.largest_batch).map_err(|error| blamed(error.into()))?);
         let geometry = backend.geometry();
         let package = Arc::new(Package::open(root, geometry, frame.inputs)?);
         say(format!(

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result, bail};
 use engine::backend::ModelSpec;
 use engine::dataset::Package;
-use engine::file::WholeFile;
+use engine::file::{WholeFile, same_file};
 use engine::frame::FrameRate;
 use engine::onnx::Model;
 use engine::pipeline::Mode;
@@ -57,6 +57,7 @@ pub(crate) fn run(args: &TuneArgs) -> Result<Outcome> {
         rate: FrameRate::DEFAULT,
         largest_batch: largest_batch(args, &package, &search)?,
         quiet: false,
+        profile: None,
     };
     backend::watched(false, |watch| {
         let (scene, opened) = Scene::open(request, watch)?;
@@ -118,6 +119,16 @@ fn found(
         }
         _ => None,
     };
+    // Nobody should search for what cannot be kept.
+    let place = match (&subject, &args.output) {
+        (Some(subject), None) => Some(subject.place()?),
+        _ => None,
+    };
+    if let (Some(place), Some(json)) = (&place, &args.json)
+        && same_file(place, json)
+    {
+        bail!("--json is {}, where the profile is kept; name another file", json.display());
+    }
     let opened = best.open(&first(best, options, search), watch)?;
     let stages = scene.stages(opened.backend, best.model.as_deref(), watch)?;
     note!(
@@ -144,17 +155,22 @@ fn found(
         report.save(path)?;
     }
     report.lines().into_iter().try_for_each(output::line)?;
-    match (profile, &args.output) {
-        (None, _) => note!("profile     none: nothing was computed"),
-        (Some(profile), Some(path)) => {
-            profile.save(path)?;
-            note!("profile     {}: use it with --profile", path.display());
+    let Some(profile) = profile else {
+        note!("profile     none: nothing was computed");
+        return Ok(Outcome::Done);
+    };
+    if let Some(path) = &args.output {
+        profile.save(path)?;
+        note!("profile     {}: use it with --profile", path.display());
+    }
+    if let Some(path) = &place {
+        let before = Profile::load(path).ok();
+        profile.save(path)?;
+        note!("profile     {}", path.display());
+        if let Some(before) = before {
+            note!("            in place of {before} ({:.2} frames/s then)", before.fps);
         }
-        (Some(profile), None) => {
-            let path = profile.keep()?;
-            note!("profile     {}", path.display());
-            note!("            render and bench of this package use it from now on");
-        }
+        note!("            render and bench of this package use it from now on");
     }
     Ok(Outcome::Done)
 }

@@ -20,6 +20,8 @@ use crate::tune::Setting;
 const SCHEMA: u32 = 1;
 /// More than such a file can have.
 const MAX_BYTES: u64 = 1 << 20;
+/// Stands for frames without a difference; a single one is far below.
+const IDENTICAL_DB: f64 = 200.0;
 /// The most threads and streams that can be asked for.
 const MAX_THREADS: usize = 1024;
 
@@ -48,8 +50,8 @@ pub struct Profile {
     pub workers: usize,
     /// Frames a second that were measured, without encoding.
     pub fps: f64,
-    /// Signal-to-noise ratio in dB of the worst frame against full precision; `null` where it is full
-    /// precision, or was not compared.
+    /// Signal-to-noise ratio in dB of the worst frame against full precision, 200 where no byte
+    /// differs; `null` where the network is computed as it is, or TensorRT computes it.
     pub worst_psnr_db: Option<f64>,
     /// What that had to be at least.
     pub min_psnr_db: f64,
@@ -173,11 +175,27 @@ impl Subject {
         [run, machine]
     }
 
+    /// The file in which [`find`] looks for a profile of it, in a folder that is made where needed.
+    ///
+    /// # Errors
+    /// When no such place is known, or it takes no files.
+    pub fn place(&self) -> Result<PathBuf, ProfileError> {
+        let path = self.kept(&folder().ok_or(ProfileError::NoFolder)?);
+        if let Some(parent) = path.parent() {
+            std::fs::create_dir_all(parent)
+                .map_err(|source| FileError::Create { path: path.clone(), source })?;
+        }
+        // Tried, and gone again.
+        drop(WholeFile::create(&path)?);
+        Ok(path)
+    }
+
     /// Where a profile of it is kept.
     fn kept(&self, folder: &Path) -> PathBuf {
-        // Another quantized form, or another version, replaces what was kept.
-        let Self { package, inputs, cpu, cores, .. } = self;
-        let text = format!("{}\n{inputs}\n{cpu}\n{cores}", package.sha256);
+        // Another version of the engine replaces what was kept.
+        let Self { quantized, package, inputs, cpu, cores, .. } = self;
+        let quantized = quantized.as_ref().map_or("none", |quantized| &quantized.sha256);
+        let text = format!("{quantized}\n{}\n{inputs}\n{cpu}\n{cores}", package.sha256);
         let name = format!("{}.json", FileHash::of(text.as_bytes()).short());
         folder.join(self.network.short()).join(name)
     }
@@ -208,7 +226,7 @@ impl Profile {
             batch: setting.batch,
             workers: setting.workers,
             fps,
-            worst_psnr_db: contender.worst_psnr_db.filter(|db| db.is_finite()),
+            worst_psnr_db: contender.worst_psnr_db.map(|db| db.min(IDENTICAL_DB)),
             min_psnr_db: options.min_psnr_db,
         }
     }
@@ -241,15 +259,31 @@ impl Profile {
             Some(BackendChoice::TensorRt | BackendChoice::OnnxRuntime | BackendChoice::OpenVino)
         );
         if !known {
-            return Err(format!("backend is \"{}\"", self.backend));
+            let known = "not tensorrt, onnxruntime or openvino";
+            return Err(format!("backend is \"{}\", {known}", self.backend));
         }
         if let Some(provider) = &self.provider
             && ProviderChoice::named(provider).is_none()
         {
-            return Err(format!("provider is \"{provider}\""));
+            return Err(format!("provider is \"{provider}\", not cpu or cuda"));
         }
         if let Err(error) = self.precision.parse::<PrecisionChoice>() {
             return Err(error.to_string());
+        }
+        let rounds = self.quantized || matches!(&*self.precision, "bf16" | "fp16");
+        if rounds && self.worst_psnr_db.is_none() && self.backend != BackendChoice::TensorRt.name()
+        {
+            let Self { backend, precision, .. } = self;
+            return Err(format!("worst_psnr_db is null, though {backend} {precision} rounds"));
+        }
+        for (field, found) in [
+            ("worst_psnr_db", self.worst_psnr_db.unwrap_or(0.0)),
+            ("min_psnr_db", self.min_psnr_db),
+            ("fps", self.fps),
+        ] {
+            if found < 0.0 {
+                return Err(format!("{field} is {found}, not 0 or more"));
+            }
         }
         if self.quantized && self.subject.quantized.is_none() {
             return Err("quantized is true, but subject.quantized is null".to_owned());
@@ -276,20 +310,6 @@ impl Profile {
         let mut text = serde_json::to_vec_pretty(self).map_err(|error| write(error.into()))?;
         text.push(b'\n');
         Ok(WholeFile::replace(path, &text)?)
-    }
-
-    /// Keeps it where [`find`] looks; returns where.
-    ///
-    /// # Errors
-    /// When no such place is known, or it takes no files.
-    pub fn keep(&self) -> Result<PathBuf, ProfileError> {
-        let path = self.subject.kept(&folder().ok_or(ProfileError::NoFolder)?);
-        if let Some(parent) = path.parent() {
-            std::fs::create_dir_all(parent)
-                .map_err(|source| FileError::Create { path: path.clone(), source })?;
-        }
-        self.save(&path)?;
-        Ok(path)
     }
 
     /// Sets what runs the network, and how, in `options`.
@@ -370,11 +390,16 @@ impl Wanted<'_> {
     ) -> Result<Fitting, ProfileError> {
         let profile = Profile::load(path)?;
         let other = |what| ProfileError::Other { path: path.to_owned(), what };
+        if let (Some(_), Some(why)) = (&profile.subject.quantized, &identity.not_quantized) {
+            return Err(other(format!(
+                "is for the network's quantized form, which is unusable: {why}"
+            )));
+        }
         let [what, machine] = profile.subject.differences(here);
         if !what.is_empty() {
             return Err(other(format!("is a profile of something else: {}", what.join(", "))));
         }
-        // Without a figure it is full precision, or was compared in another way.
+        // Without a figure the network is computed as it is.
         let worst = profile.worst_psnr_db.unwrap_or(f64::INFINITY);
         if worst < self.min_psnr_db {
             return Err(other(format!(
@@ -491,6 +516,11 @@ mod tests {
             (text.replace("\"threads\": 2", "\"threads\": 5000"), "threads is 5000, not 1 to 1024"),
             (text.replace("\"streams\": 1", "\"streams\": 0"), "streams is 0, not 1 to 1024"),
             (text.replace("\"fps\"", "\"speed\""), "unknown field `speed`"),
+            (text.replace("\"fps\": 39.5", "\"fps\": -1.5"), "fps is -1.5, not 0 or more"),
+            (
+                text.replace("\"worst_psnr_db\": 42.5", "\"worst_psnr_db\": null"),
+                "worst_psnr_db is null, though openvino int8 rounds",
+            ),
             (format!("{text}{}", " ".repeat(1 << 20)), "bytes; expected a profile"),
         ];
         for (damaged, expected) in cases {
@@ -509,7 +539,8 @@ mod tests {
         let folder = Path::new("profiles");
         let path = subject().kept(folder);
         assert!(path.starts_with(folder.join(hash("network").short())), "{}", path.display());
-        let others: [fn(&mut Subject); 5] = [
+        let others: [fn(&mut Subject); 6] = [
+            |s| s.quantized = None,
             |s| s.network = hash("other"),
             |s| s.package = hash("other"),
             |s| s.inputs = "derived".into(),
@@ -521,9 +552,8 @@ mod tests {
             change(&mut other);
             assert_ne!(other.kept(folder), path);
         }
-        // These replace it.
-        let newer = Subject { engine: "0.2.0".into(), quantized: None, ..subject() };
-        assert_eq!(newer.kept(folder), path);
+        // This replaces it.
+        assert_eq!(Subject { engine: "0.2.0".into(), ..subject() }.kept(folder), path);
     }
 
     #[test]

@@ -14,7 +14,7 @@ Examples:
   engine-cli tune --package avatar/ --backend openvino --precision fp32 --batch 1
       Only what is left open is searched.
   engine-cli tune --package avatar/ -o here.json --json trials.json
-      The profile as a file, for --profile here.json, and everything that was measured.
+      The profile as a file, for --profile here.json, and the settings that were measured.
 
 Nothing else should run on the machine meanwhile. Saving is not part of it: frames are made and thrown
 away.";
@@ -34,14 +34,14 @@ pub(crate) struct TuneArgs {
     /// Numbers of compositing workers that may be taken [default: 1, 2, 4, ... and one a core].
     #[arg(long, value_name = "N,...", value_delimiter = ',', value_parser = workers)]
     pub(crate) workers: Vec<usize>,
-    /// Seconds that the search takes at most; what it has begun is finished. Converting a network or
-    /// loading a package is not counted.
+    /// Seconds after which nothing more is measured, the comparison of runtimes included; what has begun
+    /// is finished. Loading the package is not counted.
     #[arg(long, value_name = "S", default_value_t = 55, value_parser = clap::value_parser!(u64).range(1..=86_400))]
     pub(crate) seconds: u64,
     /// Measure every setting there is, however long that takes.
     #[arg(long)]
     pub(crate) exhaustive: bool,
-    /// Write everything that was measured as JSON.
+    /// Write the settings that were measured as JSON.
     #[arg(long, value_name = "FILE")]
     pub(crate) json: Option<PathBuf>,
     #[command(flatten)]

@@ -58,6 +58,7 @@ pub(crate) fn run(args: &BenchArgs) -> Result<Outcome> {
         rate: FrameRate::DEFAULT,
         largest_batch: settings.iter().map(|setting| setting.batch).max().unwrap_or(1),
         quiet: false,
+        profile: picked.profile.as_deref(),
     })?;
     if let (BatchLimit::Fixed(batch @ 2..), Some(model)) =
         (prepared.stages.backend.batch_limit(), &prepared.model)

@@ -12,6 +12,9 @@ use serde::Serialize;
 use crate::bench::advice::reached;
 use crate::machine::Machine;
 
+/// What a stage alone allows is the limit where a pipeline reaches this part of it.
+const LIMITING: f64 = 0.8;
+
 /// The JSON that `--json` writes; its field names are a contract.
 #[derive(Serialize)]
 pub(super) struct Report<'a> {
@@ -25,6 +28,8 @@ pub(super) struct Report<'a> {
     trials: Vec<Entry>,
     /// How many settings there are.
     possible: usize,
+    /// Whether time ran out before the search came to its end.
+    cut_short: bool,
     /// Seconds of the search.
     seconds: f64,
     /// The slowest stage of the chosen setting, alone, and its frames a second.
@@ -91,6 +96,7 @@ impl<'a> Report<'a> {
             chosen: Entry::new(contenders, &tuned.chosen),
             trials: tuned.trials.iter().map(|trial| Entry::new(contenders, trial)).collect(),
             possible: tuned.possible,
+            cut_short: tuned.cut_short,
             seconds,
             bound_by,
             bound_fps,
@@ -124,12 +130,24 @@ impl<'a> Report<'a> {
                 start.fps
             ));
         }
-        lines.push(format!(
-            "limit: {bound_by} alone allows {bound_fps:.2} frames/s; {}",
-            reached(chosen.fps / bound_fps)
-        ));
-        lines.extend(self.hint().map(|hint| format!("hint: {hint}")));
+        let share = chosen.fps / bound_fps;
+        let reached = reached(share);
+        if share >= LIMITING {
+            lines
+                .push(format!("limit: {bound_by} alone allows {bound_fps:.2} frames/s; {reached}"));
+            lines.extend(self.hint().map(|hint| format!("hint: {hint}")));
+        } else {
+            lines.push(format!(
+                "limit: no stage alone: {bound_by}, the slowest, allows {bound_fps:.2} frames/s; \
+                 {reached}, since the stages share the cores"
+            ));
+        }
         lines.push(format!("tried: {} of {possible} settings in {seconds:.1} s", trials.len()));
+        if self.cut_short {
+            let note = "note: time ran out before the search came to its end; more --seconds may \
+                        find something faster";
+            lines.push(note.to_owned());
+        }
         lines
     }
 

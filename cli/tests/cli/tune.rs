@@ -125,10 +125,33 @@ fn what_is_kept_is_used_until_something_else_is_said() {
     assert_eq!(profile_line(&other), None);
     assert_eq!(profile_line(&render(&["-o", "null", "--inputs", "derived"])), None);
 
+    // What was kept is replaced, not without a word.
+    let again = tune(&work, &[]).assert_ok();
+    assert!(again.stderr.contains("in place of onnxruntime fp32, threads "), "{}", again.stderr);
+    assert_eq!(self::kept(&work), kept);
+
+    let text = fs::read_to_string(&kept[0]).unwrap();
     fs::write(&kept[0], "{}").unwrap();
-    let damaged = render(&["-o", "null"]);
-    let line = profile_line(&damaged).unwrap();
-    assert!(line.starts_with("profile     not used: ") && line.contains("missing field"), "{line}");
+    for quiet in [&[][..], &["--quiet"]] {
+        let damaged = render(&[&["-o", "null"], quiet].concat());
+        let said =
+            damaged.stderr.lines().find(|line| line.starts_with("warning: profile not used: "));
+        assert!(said.is_some_and(|said| said.contains("missing field")), "{}", damaged.stderr);
+    }
+    // One that asks for what is not there is named, with the way out.
+    let gpu = text.replace("\"provider\": \"cpu\"", "\"provider\": \"cuda\"");
+    fs::write(&kept[0], gpu).unwrap();
+    let name = kept[0].file_name().unwrap().to_str().unwrap();
+    work.run(&["render", "pkg", "-o", "null"]).assert_refused(&[
+        name,
+        "this profile cannot be used; --profile none does without it",
+        "GPU",
+    ]);
+    fs::remove_file(&kept[0]).unwrap();
+    fs::create_dir(&kept[0]).unwrap();
+    let refused = tune(&work, &[]);
+    refused.assert_refused(&[name, "is a folder"]);
+    assert!(!refused.stderr.contains("searching"), "{}", refused.stderr);
 }
 
 #[test]
@@ -222,4 +245,30 @@ fn a_network_with_a_fixed_batch_runs_in_it() {
     work.run(&[&args[..], &EXACT].concat()).assert_ok();
     assert_eq!(json(&work, "t.json")["chosen"]["batch"], 3);
     work.run(&[&args[..], &EXACT, &["--batch", "2"]].concat()).assert_refused(&["fixed to 3"]);
+}
+
+#[test]
+fn a_precision_that_is_named_is_held_to_the_gate() {
+    let work = Workplace::new();
+    let computes = work.run(&["doctor"]);
+    let bf16 =
+        computes.text().lines().any(|line| line.contains("computes in") && line.contains("bf16"));
+    if !has_onnxruntime() || !bf16 {
+        eprintln!(
+            "SKIPPED: this takes OpenVINO (scripts/setup) and a processor that computes in bf16"
+        );
+        return;
+    }
+    let bf16 = ["tune", "--package", "pkg", "--backend", "openvino", "--precision", "bf16"];
+    let tune = |min_psnr: &str| work.run(&[&bf16[..], &SHORT, &["--min-psnr", min_psnr]].concat());
+    tune("100").assert_refused(&["openvino bf16: ", " dB in the worst frame, ", "at least 100 dB"]);
+    assert_eq!(kept(&work).len(), 0);
+    tune("20").assert_ok();
+    let render = ["render", "pkg", "-o", "null", "--min-psnr"];
+    let enough = work.run(&[&render[..], &["20"]].concat()).assert_ok();
+    assert!(profile_line(&enough).unwrap().contains(": openvino bf16, "), "{}", enough.stderr);
+    let too_much = work.run(&[&render[..], &["100"]].concat()).assert_ok();
+    assert_eq!(profile_line(&too_much), None);
+    assert!(too_much.stderr.contains("warning: profile not used: "), "{}", too_much.stderr);
+    assert!(too_much.stderr.contains(" dB in the worst frame, below 100 (--min-psnr)"));
 }

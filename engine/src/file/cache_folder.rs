@@ -1,14 +1,13 @@
 //! Where things are kept that can be made again.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// `$XDG_CACHE_HOME/talking-head-engine`, else `~/.cache/talking-head-engine`; `None` where neither
-/// is known.
+/// is an absolute path.
 pub fn cache_folder() -> Option<PathBuf> {
-    let from_home = || Some(Path::new(&std::env::var_os("HOME")?).join(".cache"));
-    std::env::var_os("XDG_CACHE_HOME")
-        .map(PathBuf::from)
-        .filter(|path| path.is_absolute())
-        .or_else(from_home)
+    let folder =
+        |name| Some(PathBuf::from(std::env::var_os(name)?)).filter(|path| path.is_absolute());
+    folder("XDG_CACHE_HOME")
+        .or_else(|| Some(folder("HOME")?.join(".cache")))
         .map(|cache| cache.join("talking-head-engine"))
 }

@@ -42,6 +42,13 @@ impl Contender {
         open(self.model.as_deref(), &self.options(options), watch)
     }
 
+    /// Whether it computes a float network in less than 32 bits on the processor. TensorRT's engines
+    /// are compared when they are loaded.
+    fn rounds(&self) -> bool {
+        let half = matches!(self.precision, PrecisionChoice::Bf16 | PrecisionChoice::Fp16);
+        half && self.backend == BackendChoice::OpenVino
+    }
+
     /// Whether the processor runs it.
     pub fn is_on_cpu(&self) -> bool {
         match self.backend {
@@ -83,16 +90,27 @@ impl Opened {
         if let (true, Some(model)) = (self.undecided, model) {
             return contest::contenders(self.backend, model, sample, options, watch);
         }
-        let ready = self.verified(model, sample, options, watch)?;
+        let mut ready = self.verified(model, sample, options, watch)?;
         let backend = BackendChoice::named(ready.backend.name()).unwrap_or(options.backend);
         let on_gpu = ready.backend.provider().starts_with("CUDA");
-        Ok(vec![Contender {
+        let mut contender = Contender {
             backend,
             provider: if on_gpu { Some(ProviderChoice::Cuda) } else { options.provider },
             precision: options.precision,
             model: ready.model,
             quantized: false,
             worst_psnr_db: None,
-        }])
+        };
+        if let (true, Some(model)) = (contender.rounds(), &contender.model) {
+            let (frame, worst_psnr_db) =
+                contest::judge(&mut *ready.backend, model, sample, options, watch)?;
+            if worst_psnr_db < options.min_psnr_db {
+                let min_psnr_db = options.min_psnr_db;
+                let contender = contender.to_string();
+                return Err(SelectError::TooFar { contender, frame, worst_psnr_db, min_psnr_db });
+            }
+            contender.worst_psnr_db = Some(worst_psnr_db);
+        }
+        Ok(vec![contender])
     }
 }

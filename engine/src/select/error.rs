@@ -62,6 +62,21 @@ pub enum SelectError {
         /// The backend.
         backend: &'static str,
     },
+    /// The precision that was named is too far from full precision.
+    #[error(
+        "{contender}: {worst_psnr_db:.2} dB in the worst frame, {frame}, against full precision; \
+         expected at least {min_psnr_db} dB (--min-psnr)"
+    )]
+    TooFar {
+        /// The runtime and its precision.
+        contender: String,
+        /// The frame.
+        frame: u64,
+        /// Its peak signal-to-noise ratio.
+        worst_psnr_db: f64,
+        /// What was asked for.
+        min_psnr_db: f64,
+    },
     /// The network is not quantized, but a form beside it is.
     #[error(
         "{}: the network computes in floats, for which --precision int8 is not; its quantized form \

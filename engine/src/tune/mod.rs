@@ -65,6 +65,8 @@ pub struct Tuned {
     pub rates: StageRates,
     /// How many settings there are.
     pub possible: usize,
+    /// Whether time ran out before the search came to its end.
+    pub cut_short: bool,
 }
 
 /// Finds the fastest setting for `stages`, whose backend is the first of `contenders`, set up as
@@ -102,9 +104,9 @@ pub fn tune(
         true => exhaust(&space, &mut stand)?,
         false => search(&space, &starts, &mut stand)?,
     };
-    let Found { chosen, trials } = found.ok_or(TuneError::Nothing)?;
+    let Found { chosen, trials, cut_short } = found.ok_or(TuneError::Nothing)?;
     let rates = stand.stage_rates(chosen.setting)?;
-    Ok(Tuned { chosen, trials, rates, possible: space.all().len() })
+    Ok(Tuned { chosen, trials, rates, possible: space.all().len(), cut_short })
 }
 
 /// The options under which the first of the contenders is set up when the search begins.

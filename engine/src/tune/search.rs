@@ -58,6 +58,8 @@ pub(super) struct Found {
     pub(super) chosen: Trial,
     /// All that were measured, in the order in which that began.
     pub(super) trials: Vec<Trial>,
+    /// Whether there was no time to look further.
+    pub(super) cut_short: bool,
 }
 
 /// Looks for the fastest setting, from `starts` on: the first setting of each network, the network
@@ -68,7 +70,7 @@ pub(super) fn search<M: Machine>(
     starts: &[Setting],
     machine: &mut M,
 ) -> Result<Option<Found>, M::Error> {
-    let mut trials = Trials { machine, all: Vec::new() };
+    let mut trials = Trials { machine, all: Vec::new(), cut_short: false };
     for &start in starts {
         let mut here = start;
         let Some(fps) = trials.explore(here)? else { break };
@@ -93,7 +95,7 @@ pub(super) fn exhaust<M: Machine>(
     space: &Space,
     machine: &mut M,
 ) -> Result<Option<Found>, M::Error> {
-    let mut trials = Trials { machine, all: Vec::new() };
+    let mut trials = Trials { machine, all: Vec::new(), cut_short: false };
     for setting in space.all() {
         trials.run(setting)?;
     }
@@ -103,6 +105,7 @@ pub(super) fn exhaust<M: Machine>(
 struct Trials<'a, M> {
     machine: &'a mut M,
     all: Vec<Trial>,
+    cut_short: bool,
 }
 
 impl<M: Machine> Trials<'_, M> {
@@ -118,6 +121,7 @@ impl<M: Machine> Trials<'_, M> {
         }
         // Something has to be chosen in any case.
         if !self.all.is_empty() && self.machine.time() != Time::Enough {
+            self.cut_short = true;
             return Ok(None);
         }
         self.run(setting).map(Some)
@@ -182,7 +186,8 @@ impl<M: Machine> Trials<'_, M> {
             .filter(|trial| trial.fps >= EQUAL * fastest)
             .min_by_key(|trial| trial.setting.modesty())
             .copied();
-        Ok(chosen.map(|chosen| Found { chosen, trials: self.all }))
+        let (trials, cut_short) = (self.all, self.cut_short);
+        Ok(chosen.map(|chosen| Found { chosen, trials, cut_short }))
     }
 }
 

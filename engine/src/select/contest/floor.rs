@@ -12,7 +12,7 @@ use crate::verify::VerifyError;
 
 /// Frames of the reference and of a candidate that run at one time, so that frames which a batch
 /// mixes up show.
-const BATCHES: [usize; 2] = [1, 2];
+pub(super) const BATCHES: [usize; 2] = [1, 2];
 
 /// What candidates are compared over.
 pub(super) struct Scene<'a> {
@@ -23,7 +23,7 @@ pub(super) struct Scene<'a> {
 }
 
 impl Scene<'_> {
-    fn composite(
+    pub(super) fn composite(
         &self,
         backend: &mut dyn Backend,
         batch: usize,

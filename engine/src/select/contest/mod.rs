@@ -12,16 +12,17 @@ mod speed;
 use std::path::{Path, PathBuf};
 
 use self::candidate::Candidate;
-use self::floor::{Floor, Scene};
+use self::floor::{BATCHES, Floor, Scene};
 use self::kept::Key;
 use self::network::Network;
 use self::outcome::{Fate, Rules, hold};
 use self::quantized::Quantized;
 use super::openvino::Probe;
 use super::{
-    BackendOptions, Contender, Opened, Ready, Sample, SelectError, Watch, chain, openvino,
+    BackendOptions, Contender, Opened, PrecisionChoice, Ready, Sample, SelectError, Watch, chain,
+    onnxruntime, openvino,
 };
-use crate::backend::Backend;
+use crate::backend::{Backend, Provider};
 use crate::file::{FileHash, shell_quoted};
 use crate::frame::ModelGeometry;
 use crate::verify::evenly_spaced;
@@ -186,6 +187,26 @@ pub(super) fn contenders(
     let fastest_ms = good.first().map_or(f64::INFINITY, |(ms, _)| *ms);
     good.retain(|(ms, _)| *ms <= REACH * fastest_ms);
     Ok(good.into_iter().map(|(_, contender)| contender).collect())
+}
+
+/// Compares what `backend` makes of frames of `sample` with the network `model` in full precision:
+/// the signal-to-noise ratio of the worst. For a precision that somebody named.
+pub(super) fn judge(
+    backend: &mut dyn Backend,
+    model: &Path,
+    sample: Sample<'_>,
+    options: &BackendOptions,
+    watch: &Watch<'_>,
+) -> Result<(u64, f64), SelectError> {
+    let precision = PrecisionChoice::Fp32;
+    let options = BackendOptions { precision, ..options.clone() };
+    let mut reference = onnxruntime(model, Provider::Cpu, &options)?.backend;
+    let scene = Scene { sample, frames: frames(sample), cancelled: watch.cancelled };
+    let [alone, together] = BATCHES;
+    let expected = scene.composite(&mut *reference, alone)?;
+    let found = scene.composite(backend, together)?;
+    let quality = expected.compare(&found)?.overall;
+    Ok((quality.worst_frame, quality.worst_psnr_db))
 }
 
 /// What identifies a network, and what lies beside it.

@@ -166,7 +166,9 @@ fn without_time_it_takes_the_start() {
     machine.limit = 0.0;
     let found = searched(&mut machine);
     assert_eq!((found.trials.len(), found.chosen.setting), (1, machine.starts()[0]));
-    assert_eq!(found.chosen.runs, 1);
+    assert_eq!((found.chosen.runs, found.cut_short), (1, true));
+    machine.limit = f64::INFINITY;
+    assert!(!searched(&mut machine).cut_short);
 }
 
 #[test]
