@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::PathBuf;
 
+use engine::frame::Size;
 use engine::sample::{Batch, NetworkKind, SampleOptions};
 use serde_json::Value;
 
@@ -249,7 +250,9 @@ fn a_network_with_a_fixed_batch_runs_in_it() {
 
 #[test]
 fn a_precision_that_is_named_is_held_to_the_gate() {
-    let work = Workplace::new();
+    // The real architecture, which loses something in bf16.
+    let (network, size) = (NetworkKind::Unet, Size::new(256, 256));
+    let work = Workplace::with(&SampleOptions { network, size, side: 160, ..small() });
     let computes = work.run(&["doctor"]);
     let bf16 =
         computes.text().lines().any(|line| line.contains("computes in") && line.contains("bf16"));
