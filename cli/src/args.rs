@@ -18,10 +18,10 @@ use engine::pipeline::{MAX_BATCH, MAX_WORKERS, Mode};
 use engine::sink::{ImageFormat, SinkError, SinkTarget, is_video};
 
 pub(crate) use self::audio::AudioArgs;
-pub(crate) use self::backend::{BackendArgs, BackendChoice, ProviderChoice};
+pub(crate) use self::backend::{BackendArgs, BackendChoice};
 pub(crate) use self::compare::CompareArgs;
 pub(crate) use self::convert::ConvertArgs;
-pub(crate) use self::profile::{ProfileArgs, ProfileChoice};
+pub(crate) use self::profile::ProfileArgs;
 pub(crate) use self::quantize::QuantizeArgs;
 pub(crate) use self::tune::TuneArgs;
 pub(crate) use self::video::VideoArgs;

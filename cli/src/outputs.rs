@@ -88,11 +88,11 @@ impl Files {
 
 /// Whether `path` has the name of a frame that is written to `folder`.
 fn is_frame(path: &Path, folder: &Path, format: ImageFormat) -> bool {
-    let number = path
-        .file_stem()
-        .and_then(|stem| stem.to_str()?.strip_prefix("frame_"))
-        .is_some_and(|digits| digits.bytes().all(|digit| digit.is_ascii_digit()));
-    let there = path.parent().map(resolved) == Some(resolved(folder));
+    let number =
+        path.file_stem().and_then(|stem| stem.to_str()?.strip_prefix("frame_")).is_some_and(
+            |digits| !digits.is_empty() && digits.bytes().all(|digit| digit.is_ascii_digit()),
+        );
+    let there = resolved(path).parent() == Some(&resolved(folder));
     there && number && path.extension().is_some_and(|end| end == format.extension())
 }
 

@@ -99,8 +99,10 @@ fn summarise(
     options: &QuantizeOptions,
 ) -> Result<()> {
     let Quantized { layers, kept, calibrated, all, quality, .. } = quantized;
-    let judged = match (quality.frames, calibrated) {
-        (1, 1) => "the same one, since the package has no other".to_owned(),
+    // Frame 0 is calibrated on, so that it judges only where there is no other.
+    let judged = match (quality.frames, quality.worst_frame) {
+        (_, 0) => "the same one, since the package has no other".to_owned(),
+        (1, _) => "another one".to_owned(),
         (frames, _) => format!("{frames} others"),
     };
     note!("calibrated  on {calibrated} frames, judged by {judged}");

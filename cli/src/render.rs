@@ -12,7 +12,7 @@ use serde_json::json;
 use crate::args::RenderArgs;
 use crate::output::note;
 use crate::outputs::inputs;
-use crate::profile::{Picked, blamed};
+use crate::profile::Picked;
 use crate::run_progress::{RunProgress, Show, json};
 use crate::setup::{self, FrameCount, Prepared, Request, SINK_QUEUE};
 use crate::video::{self, Ingredients};
@@ -41,7 +41,7 @@ pub(crate) fn run(args: &RenderArgs) -> Result<Outcome> {
     let batch = args.batch.unwrap_or(picked.batch);
     let prepared = setup::prepare(Request {
         root: &args.package,
-        backend: &picked.backend,
+        backend: &args.backend,
         frame: &args.frame,
         features: args.features.as_deref(),
         audio: &args.audio,
@@ -49,7 +49,7 @@ pub(crate) fn run(args: &RenderArgs) -> Result<Outcome> {
         rate: args.video.fps,
         largest_batch: batch,
         quiet,
-        profile: picked.profile.as_deref(),
+        picked: &picked,
     })?;
     let frames = prepared.frames;
     let encoders = match args.frame.mode {
@@ -69,7 +69,7 @@ pub(crate) fn run(args: &RenderArgs) -> Result<Outcome> {
     let resumed = args.video.start() == Start::Resume;
     let place = open(args, &prepared, options, encoders, quiet);
     let Place { first, sink } =
-        place.map_err(|error| blamed(picked.profile.as_deref().filter(|_| resumed), error))?;
+        place.map_err(|error| if resumed { picked.blamed(error) } else { error })?;
     let mut pipeline = Pipeline::new(prepared.stages, options)?;
     let show = match (args.quiet, args.json_progress) {
         (_, true) => Show::Json,

@@ -14,7 +14,7 @@ use engine::select::{BackendOptions, DEFAULT_SIDE, Opened, Ready, Sample, Watch}
 
 use crate::args::{AudioArgs, BackendArgs, FrameArgs, Workers};
 use crate::audio::Speech;
-use crate::profile::blamed;
+use crate::profile::Picked;
 use crate::progress::with_preload_bar;
 use crate::{backend, interrupt};
 
@@ -60,8 +60,8 @@ pub(crate) struct Request<'a> {
     pub(crate) largest_batch: usize,
     /// Whether nothing is to be said about it.
     pub(crate) quiet: bool,
-    /// The profile that `backend` is from.
-    pub(crate) profile: Option<&'a Path>,
+    /// What a profile says instead of `backend`.
+    pub(crate) picked: &'a Picked,
 }
 
 /// Opens everything, in the order in which mistakes are cheapest to find.
@@ -71,10 +71,11 @@ pub(crate) fn prepare(request: Request<'_>) -> Result<Prepared> {
 
 fn prepare_watched(request: Request<'_>, watch: &Watch<'_>) -> Result<Prepared> {
     let (scene, opened) = Scene::open(request, watch)?;
-    let ready = opened.verified(scene.model.as_deref(), scene.sample(), &scene.options, watch)?;
-    let Ready { backend, model } = ready;
+    let ready = opened.verified(scene.model.as_deref(), scene.sample(), &scene.options, watch);
+    let blamed = |error| request.picked.blamed(error);
+    let Ready { backend, model } = ready.map_err(|error| blamed(error.into()))?;
     let (package, frames) = (Arc::clone(&scene.package), scene.frames);
-    let stages = scene.stages(backend, model.as_deref(), watch)?;
+    let stages = scene.stages(backend, model.as_deref(), watch).map_err(blamed)?;
     Ok(Prepared { stages, package, model, frames })
 }
 
@@ -96,24 +97,32 @@ impl<'a> Scene<'a> {
     /// Opens everything, in the order in which mistakes are cheapest to find; also what would run the
     /// network.
     pub(crate) fn open(request: Request<'a>, watch: &Watch<'_>) -> Result<(Self, Opened)> {
-        let Request { root, frame, features, count, quiet, .. } = request;
+        let Request { root, frame, features, count, quiet, picked, .. } = request;
         let say = |line: String| (watch.say)(&line);
         if !root.is_dir() {
             let what = if root.exists() { "not a folder" } else { "no such folder" };
             bail!("{}: {what}; expected an avatar package", root.display());
         }
         let mut speech = Speech::open(request.audio, features, root, request.backend, &say)?;
-        let model = match &request.backend.model {
-            Some(model) => Some(model.clone()),
-            None => Package::find_model(root)?,
+        let mut options = request.backend.options(request.largest_batch);
+        let model = match (&picked.fitting, &request.backend.model) {
+            (Some(fitting), _) => {
+                fitting.profile.apply(&mut options);
+                Some(fitting.model.clone())
+            }
+            (None, Some(model)) => Some(model.clone()),
+            (None, None) => Package::find_model(root)?,
         };
-        let options = request.backend.options(request.largest_batch);
-        let blamed = |error| blamed(request.profile, error);
-        let mut opened = backend::open(root, &options, model.as_deref(), watch).map_err(blamed)?;
+        let opened = backend::open(root, &options, model.as_deref(), watch);
+        let mut opened = opened.map_err(|error| picked.blamed(error))?;
         opened.remarks.drain(..).for_each(&say);
         let backend = &mut opened.backend;
         // A batch that the network does not take is found out before anything is loaded.
-        drop(backend.allocate(request.largest_batch).map_err(|error| blamed(error.into()))?);
+        let allocated = backend.allocate(request.largest_batch).map_err(anyhow::Error::from);
+        drop(allocated.map_err(|error| match request.largest_batch == picked.batch {
+            true => picked.blamed(error),
+            false => error,
+        })?);
         let geometry = backend.geometry();
         let package = Arc::new(Package::open(root, geometry, frame.inputs)?);
         say(format!(

@@ -19,6 +19,7 @@ use engine::tune::{FRAMES, Setting, TuneOptions, first, tune};
 use crate::args::{BackendChoice, TuneArgs};
 use crate::output::note;
 use crate::outputs::inputs;
+use crate::profile::Picked;
 use crate::setup::{FrameCount, Request, Scene};
 use crate::{Outcome, backend, interrupt, output};
 use report::{Report, settings};
@@ -57,7 +58,7 @@ pub(crate) fn run(args: &TuneArgs) -> Result<Outcome> {
         rate: FrameRate::DEFAULT,
         largest_batch: largest_batch(args, &package, &search)?,
         quiet: false,
-        profile: None,
+        picked: &Picked::default(),
     };
     backend::watched(false, |watch| {
         let (scene, opened) = Scene::open(request, watch)?;
@@ -78,8 +79,11 @@ fn largest_batch(args: &TuneArgs, package: &Path, search: &TuneOptions) -> Resul
     };
     let largest = search.largest_batch();
     Ok(match model {
-        // Its limit is known when it is loaded.
-        Some(model) if is_engine(&model) => args.batch.iter().copied().max().unwrap_or(1),
+        Some(model) if is_engine(&model) => bail!(
+            "{}: is an engine; expected the ONNX file that it was made from, of which engines are made \
+             as they are needed",
+            model.display()
+        ),
         Some(model) if args.batch.is_empty() => {
             let spec = ModelSpec::declared(&model, &Model::load(&model)?)?;
             spec.batch_limit().instead_of(largest).unwrap_or(largest)

@@ -117,8 +117,11 @@ fn without_flags(mut text: String) -> String {
         ("--threads", "threads"),
         ("--trust-engine", "trust_engine"),
     ] {
-        for before in [" ", "; "] {
+        for before in [" ", "("] {
             text = text.replace(&format!("{before}{flag}"), &format!("{before}{option}"));
+        }
+        if let Some(rest) = text.strip_prefix(flag) {
+            text = format!("{option}{rest}");
         }
     }
     text
@@ -164,6 +167,9 @@ impl From<SelectError> for Error {
         match error {
             SelectError::Backend(error) => error.into(),
             error @ SelectError::NotBuilt { .. } => Self::chain(Code::Unsupported, &error),
+            error @ SelectError::OpenVinoOption { .. } => {
+                Self::chain(Code::InvalidArgument, &error)
+            }
             error => Self::chain(Code::Backend, &error),
         }
     }

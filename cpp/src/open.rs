@@ -31,11 +31,16 @@ fn open_watched(root: &Path, options: &Options, watch: &Watch<'_>) -> Result<Ope
         let message = format!("{}: {what}; expected an avatar package", root.display());
         return Err(Error::text(Code::Package, message));
     }
-    let Settings { model, backend: asked, batch, workers } = Settings::of(root, options)?;
-    let mut opened = backend::open(model.as_deref(), &asked, watch)?;
+    let settings = Settings::of(root, options)?;
+    let Settings { model, backend: asked, batch, workers, .. } = &settings;
+    let opened = backend::open(model.as_deref(), asked, watch);
+    let mut opened = opened.map_err(|error| settings.blamed(error))?;
     let backend = &mut opened.backend;
     // A batch that the network does not take is found out before anything is loaded.
-    drop(backend.allocate(batch)?);
+    drop(backend.allocate(*batch).map_err(|error| match options.batch {
+        None => settings.blamed(error.into()),
+        Some(_) => error.into(),
+    })?);
     let geometry = backend.geometry();
     let package = Arc::new(Package::open(root, geometry, options.inputs)?);
     let frame = package.frame_size();
@@ -66,7 +71,7 @@ fn open_watched(root: &Path, options: &Options, watch: &Watch<'_>) -> Result<Ope
     // Nobody expects a call to measure for seconds. What `engine-cli` has found out is used.
     let frames = Some(0);
     let sample = Sample { package: root, store: &store, assembler: &assembler, frames };
-    let Ready { backend, model } = opened.verified(model.as_deref(), sample, &asked, watch)?;
+    let Ready { backend, model } = opened.verified(model.as_deref(), sample, asked, watch)?;
     log::info(&format!(
         "network: {}, {geometry} on {} ({})",
         model.as_deref().map_or_else(|| "none".into(), |path| path.display().to_string()),
@@ -84,8 +89,8 @@ fn open_watched(root: &Path, options: &Options, watch: &Watch<'_>) -> Result<Ope
         rects: package.rects().to_vec(),
     };
     let run = PipelineOptions {
-        batch,
-        workers,
+        batch: *batch,
+        workers: *workers,
         mode: options.mode,
         sink_depth: options.queued_frames + options.held_frames,
         trace: true,

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use engine::composite::{CompositorChoice, Interpolation};
 use engine::dataset::{Inputs, StoreMode};
 use engine::pipeline::{MAX_BATCH, MAX_WORKERS, Mode};
+use engine::profile::ProfileChoice;
 use engine::select::{
     BackendChoice, BackendOptions, OpenVinoSettings, PrecisionChoice, ProviderChoice,
     TensorRtSettings,
@@ -21,8 +22,8 @@ pub(crate) struct Options {
     pub(crate) backend: BackendOptions,
     pub(crate) mode: Mode,
     pub(crate) profile: ProfileChoice,
-    /// Whether something says what runs the network, or how.
-    pub(crate) names_backend: bool,
+    /// An option that says what runs the network, or how, where one is given.
+    pub(crate) named: Option<&'static str>,
     /// `None` is what the profile says, else 4.
     pub(crate) batch: Option<usize>,
     /// `None` is what the profile says, else the smaller of batch and cores.
@@ -35,17 +36,6 @@ pub(crate) struct Options {
     pub(crate) queued_frames: usize,
     pub(crate) held_frames: usize,
     pub(crate) pushed_rows: usize,
-}
-
-/// Which profile is wanted.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum ProfileChoice {
-    /// The one that was kept, if there is one.
-    Kept,
-    /// None.
-    None,
-    /// The one in this file.
-    File(PathBuf),
 }
 
 /// What ENGINE_OPTIONS_INIT writes.
@@ -97,11 +87,14 @@ impl Options {
             return Err(out_of_range("reserved", raw.reserved, "0"));
         }
         let batch = positive(count("batch", raw.batch, 0, MAX_BATCH)?);
-        let names_backend = raw.backend != 0
-            || raw.provider != 0
-            || raw.precision != 0
-            || raw.threads > 0
-            || raw.streams > 0;
+        let given = [
+            ("backend", raw.backend != 0),
+            ("provider", raw.provider != 0),
+            ("precision", raw.precision != 0),
+            ("threads", raw.threads > 0),
+            ("streams", raw.streams > 0),
+        ];
+        let named = given.into_iter().find(|(_, given)| *given).map(|(name, _)| name);
         let backend = BackendOptions {
             backend: choice(
                 "backend",
@@ -155,7 +148,7 @@ impl Options {
                 Some(text) if text == c"none" => ProfileChoice::None,
                 Some(file) => ProfileChoice::File(path(file)?),
             },
-            names_backend,
+            named,
             backend,
             mode: choice("mode", raw.mode, [Mode::Pipelined, Mode::Sequential])?,
             batch,
@@ -244,7 +237,7 @@ mod tests {
     fn the_defaults_are_those_of_the_command_line() {
         let options = Options::check(&DEFAULTS, &NO_PATHS).unwrap();
         assert_eq!((options.batch, options.workers), (None, None));
-        assert_eq!((options.profile, options.names_backend), (ProfileChoice::Kept, false));
+        assert_eq!((options.profile, options.named), (ProfileChoice::Kept, None));
         assert_eq!((options.mode, options.inputs), (Mode::Pipelined, Inputs::Package));
         assert_eq!((options.frame_store, options.ram_budget), (StoreMode::Auto, 1 << 30));
         assert_eq!(options.backend.backend, BackendChoice::Auto);
@@ -308,18 +301,12 @@ mod tests {
 
     #[test]
     fn what_a_profile_would_say_is_noticed() {
-        let changes: [fn(&mut EngineOptions); 5] = [
-            |raw| raw.backend = 2,
-            |raw| raw.provider = 1,
-            |raw| raw.precision = 1,
-            |raw| raw.threads = 1,
-            |raw| raw.streams = 1,
-        ];
-        for change in changes {
-            let mut raw = DEFAULTS;
-            change(&mut raw);
-            assert!(Options::check(&raw, &NO_PATHS).unwrap().names_backend);
-        }
+        let named = |raw: EngineOptions| Options::check(&raw, &NO_PATHS).unwrap().named;
+        assert_eq!(named(EngineOptions { backend: 2, ..DEFAULTS }), Some("backend"));
+        assert_eq!(named(EngineOptions { provider: 1, ..DEFAULTS }), Some("provider"));
+        assert_eq!(named(EngineOptions { precision: 1, ..DEFAULTS }), Some("precision"));
+        assert_eq!(named(EngineOptions { threads: 1, ..DEFAULTS }), Some("threads"));
+        assert_eq!(named(EngineOptions { streams: 1, ..DEFAULTS }), Some("streams"));
         let profile = |text| {
             let paths = Paths { profile: Some(text), ..NO_PATHS };
             Options::check(&DEFAULTS, &paths).unwrap().profile

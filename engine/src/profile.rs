@@ -11,7 +11,7 @@ use crate::file::{FileError, FileHash, WholeFile, cache_folder, regular};
 use crate::pipeline::{MAX_BATCH, MAX_WORKERS};
 use crate::select::{
     BackendChoice, BackendOptions, Contender, Identity, PrecisionChoice, ProviderChoice,
-    SelectError, identify,
+    SelectError, chain, identify,
 };
 use crate::threads::{cores, cpu_name};
 use crate::tune::Setting;
@@ -40,7 +40,7 @@ pub struct Profile {
     pub precision: String,
     /// Whether the network's quantized form runs, which lies beside it.
     pub quantized: bool,
-    /// CPU threads that run the network; `null` where a GPU does.
+    /// CPU threads that run the network; `null` where a GPU does and none were asked for.
     pub threads: Option<usize>,
     /// Frames that OpenVINO computes at one time.
     pub streams: usize,
@@ -109,6 +109,31 @@ pub enum ProfileError {
         /// What differs.
         what: String,
     },
+    /// An option says what a profile says, too.
+    #[error(
+        "--profile {} says what runs the network, and so does {option}; leave one of them out",
+        path.display()
+    )]
+    Contradicted {
+        /// The profile.
+        path: PathBuf,
+        /// The option.
+        option: &'static str,
+    },
+    /// There is no ONNX file that a profile could be of.
+    #[error("--profile {} is for a network in an ONNX file, and there is none", path.display())]
+    NoNetwork {
+        /// The profile.
+        path: PathBuf,
+    },
+    /// The profile runs something else than OpenVINO, whose library was named.
+    #[error("{} runs {backend}, and --openvino-lib is given", path.display())]
+    OtherRuntime {
+        /// The profile.
+        path: PathBuf,
+        /// What it runs.
+        backend: String,
+    },
     /// The network cannot be read.
     #[error(transparent)]
     Select(#[from] SelectError),
@@ -175,7 +200,7 @@ impl Subject {
         [run, machine]
     }
 
-    /// The file in which [`find`] looks for a profile of it, in a folder that is made where needed.
+    /// The file in which [`pick`] looks for a profile of it, in a folder that is made where needed.
     ///
     /// # Errors
     /// When no such place is known, or it takes no files.
@@ -221,7 +246,7 @@ impl Profile {
             backend: contender.backend.name().to_owned(),
             provider: provider.map(|provider| provider.name().to_owned()),
             precision: contender.precision.name().to_owned(),
-            threads: contender.is_on_cpu().then_some(setting.threads),
+            threads: contender.is_on_cpu().then_some(setting.threads).or(options.threads),
             streams: setting.streams,
             batch: setting.batch,
             workers: setting.workers,
@@ -359,6 +384,8 @@ pub struct Wanted<'a> {
     pub inputs: Inputs,
     /// What the worst frame must have against full precision.
     pub min_psnr_db: f64,
+    /// Whether an OpenVINO library was named.
+    pub openvino_named: bool,
 }
 
 /// A profile that fits.
@@ -380,15 +407,15 @@ impl Wanted<'_> {
         Subject::of(identity, &package)
     }
 
-    /// Whether the profile in the file `path` is of `here`. On another machine it only may not be the
-    /// fastest.
+    /// Whether `profile`, from the file `path`, is of `here`. One from another machine may not be the
+    /// fastest, and what rounds may round otherwise.
     fn fit(
         &self,
         path: &Path,
+        profile: Profile,
         identity: Identity,
         here: &Subject,
     ) -> Result<Fitting, ProfileError> {
-        let profile = Profile::load(path)?;
         let other = |what| ProfileError::Other { path: path.to_owned(), what };
         if let (Some(_), Some(why)) = (&profile.subject.quantized, &identity.not_quantized) {
             return Err(other(format!(
@@ -407,33 +434,71 @@ impl Wanted<'_> {
                 self.min_psnr_db
             )));
         }
+        let compared = match profile.worst_psnr_db {
+            Some(_) => "; its frames were not compared with full precision here",
+            None => "",
+        };
         let remark = (!machine.is_empty())
-            .then(|| format!("was measured elsewhere: {}", machine.join(", ")));
+            .then(|| format!("was measured elsewhere: {}{compared}", machine.join(", ")));
         let form = identity.quantized.filter(|_| profile.quantized);
         let model = form.map_or_else(|| self.model.to_owned(), |(form, _)| form);
         Ok(Fitting { path: path.to_owned(), profile, model, remark })
     }
 }
 
-/// The profile in the file `path`, which must be of what is wanted. One that was measured on another
-/// machine has a remark that says so.
+/// Which profile is wanted.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum ProfileChoice {
+    /// The one that was kept, if there is one.
+    #[default]
+    Kept,
+    /// None.
+    None,
+    /// The one in this file, which has to fit.
+    File(PathBuf),
+}
+
+/// The profile that `choice` asks for. `named` is an option that says what runs the network, or how,
+/// where one was given: a profile says all of that. `wanted` is `None` where there is no ONNX file to
+/// run. What was kept and is not to be used is left alone, and `warn` takes the reason.
 ///
 /// # Errors
-/// A file that is no profile, or one of something else.
-pub fn named(path: &Path, wanted: &Wanted<'_>) -> Result<Fitting, ProfileError> {
-    // What is no profile is found out before anything large is read.
-    Profile::load(path)?;
-    let identity = identify(wanted.model)?;
-    let here = wanted.subject(&identity)?;
-    wanted.fit(path, identity, &here)
+/// A file that is no profile, is one of something else, or contradicts `named`.
+pub fn pick(
+    choice: &ProfileChoice,
+    wanted: Option<&Wanted<'_>>,
+    named: Option<&'static str>,
+    warn: &dyn Fn(&str),
+) -> Result<Option<Fitting>, ProfileError> {
+    match (choice, wanted, named) {
+        (ProfileChoice::None, _, _) => Ok(None),
+        (ProfileChoice::File(path), _, Some(option)) => {
+            Err(ProfileError::Contradicted { path: path.clone(), option })
+        }
+        (ProfileChoice::File(path), None, _) => Err(ProfileError::NoNetwork { path: path.clone() }),
+        (ProfileChoice::File(path), Some(wanted), None) => {
+            // What is no profile is found out before anything large is read.
+            let profile = Profile::load(path)?;
+            let identity = identify(wanted.model)?;
+            let here = wanted.subject(&identity)?;
+            wanted.fit(path, profile, identity, &here).map(Some)
+        }
+        (ProfileChoice::Kept, Some(wanted), None) => match kept(wanted) {
+            // What is wrong with the network or the package is said when they are opened.
+            Err(ProfileError::Select(_) | ProfileError::Dataset(_)) => Ok(None),
+            Err(error) => {
+                warn(&format!("profile not used: {}", chain(&error)));
+                Ok(None)
+            }
+            found => found,
+        },
+        (ProfileChoice::Kept, ..) => Ok(None),
+    }
 }
 
 /// The profile that was kept of what is wanted, on this machine; `None` where there is none. The package
 /// is only looked at where something was kept of its network.
-///
-/// # Errors
-/// When the network or the package cannot be read, or what was kept is not to be used.
-pub fn find(wanted: &Wanted<'_>) -> Result<Option<Fitting>, ProfileError> {
+fn kept(wanted: &Wanted<'_>) -> Result<Option<Fitting>, ProfileError> {
     let Some(folder) = folder().filter(|folder| folder.is_dir()) else { return Ok(None) };
     let identity = identify(wanted.model)?;
     if !folder.join(identity.network.short()).is_dir() {
@@ -444,7 +509,13 @@ pub fn find(wanted: &Wanted<'_>) -> Result<Option<Fitting>, ProfileError> {
     if !path.exists() {
         return Ok(None);
     }
-    wanted.fit(&path, identity, &here).map(Some)
+    let profile = Profile::load(&path)?;
+    let backend = profile.backend.clone();
+    if wanted.openvino_named && backend != BackendChoice::OpenVino.name() {
+        // Whoever names a library wants it.
+        return Err(ProfileError::OtherRuntime { path, backend });
+    }
+    wanted.fit(&path, profile, identity, &here).map(Some)
 }
 
 #[cfg(test)]

@@ -37,7 +37,7 @@ pub(crate) struct QuantizeArgs {
     #[arg(long, value_name = "N", default_value_t = DEFAULT_FRAMES as u64, value_parser = clap::value_parser!(u64).range(1..=4096))]
     pub(crate) frames: u64,
     /// How close the worst frame has to come to that of the float network, inside its rectangle, in
-    /// dB. Layers go back to floats until it does.
+    /// dB, with half a decibel to spare. Layers go back to floats until it does.
     #[arg(long, value_name = "DB", default_value_t = DEFAULT_MIN_PSNR_DB, value_parser = decibels)]
     pub(crate) min_psnr: f64,
     /// Network inputs: the package's stored rois and masked rois, or both derived from the crops.

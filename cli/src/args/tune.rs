@@ -31,12 +31,13 @@ pub(crate) struct TuneArgs {
     /// Sizes of the batch that may be taken [default: 1, 2, 4 and 8; on an accelerator 16, too].
     #[arg(long, value_name = "N,...", value_delimiter = ',', value_parser = batch)]
     pub(crate) batch: Vec<usize>,
-    /// Numbers of compositing workers that may be taken [default: 1, 2, 4, ... and one a core].
+    /// Numbers of compositing workers that may be taken [default: 1, 2, 4, ... and one a core, at
+    /// most 16].
     #[arg(long, value_name = "N,...", value_delimiter = ',', value_parser = workers)]
     pub(crate) workers: Vec<usize>,
     /// Seconds after which nothing more is measured, the comparison of runtimes included; what has begun
     /// is finished. Loading the package is not counted.
-    #[arg(long, value_name = "S", default_value_t = 55, value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    #[arg(long, value_name = "S", default_value_t = 50, value_parser = clap::value_parser!(u64).range(1..=86_400))]
     pub(crate) seconds: u64,
     /// Measure every setting there is, however long that takes.
     #[arg(long)]

@@ -50,7 +50,7 @@ pub(crate) fn run(args: &BenchArgs) -> Result<Outcome> {
     let settings = settings(args, &picked);
     let prepared = setup::prepare(Request {
         root: &package,
-        backend: &picked.backend,
+        backend: &args.backend,
         frame: &args.frame,
         features: args.features.as_deref(),
         audio: &args.audio,
@@ -58,7 +58,7 @@ pub(crate) fn run(args: &BenchArgs) -> Result<Outcome> {
         rate: FrameRate::DEFAULT,
         largest_batch: settings.iter().map(|setting| setting.batch).max().unwrap_or(1),
         quiet: false,
-        profile: picked.profile.as_deref(),
+        picked: &picked,
     })?;
     if let (BatchLimit::Fixed(batch @ 2..), Some(model)) =
         (prepared.stages.backend.batch_limit(), &prepared.model)

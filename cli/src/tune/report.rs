@@ -5,7 +5,7 @@ use std::path::Path;
 use anyhow::{Context as _, Result};
 use engine::file::WholeFile;
 use engine::profile::Profile;
-use engine::select::{Contender, PrecisionChoice};
+use engine::select::Contender;
 use engine::tune::{Setting, Trial, Tuned};
 use serde::Serialize;
 
@@ -37,6 +37,8 @@ pub(super) struct Report<'a> {
     bound_fps: f64,
     /// What was written for `render` and `bench`; `null` where nothing was computed.
     profile: Option<Profile>,
+    #[serde(skip)]
+    exhaustive: bool,
     #[serde(skip)]
     fastest: &'a Contender,
 }
@@ -101,6 +103,7 @@ impl<'a> Report<'a> {
             bound_by,
             bound_fps,
             profile,
+            exhaustive: tuned.trials.len() == tuned.possible,
             fastest: &contenders[tuned.chosen.setting.network],
         }
     }
@@ -122,7 +125,8 @@ impl<'a> Report<'a> {
             chosen.fps / 25.0
         )];
         // The search begins with what runs where nothing is said.
-        if let Some(start) = trials.first().filter(|start| start.text != chosen.text) {
+        let start = trials.first().filter(|start| !self.exhaustive && start.text != chosen.text);
+        if let Some(start) = start {
             lines.push(format!(
                 "gain: {:.1} % over {}: {:.2} frames/s",
                 100.0 * (chosen.fps / start.fps - 1.0),
@@ -139,7 +143,7 @@ impl<'a> Report<'a> {
         } else {
             lines.push(format!(
                 "limit: no stage alone: {bound_by}, the slowest, allows {bound_fps:.2} frames/s; \
-                 {reached}, since the stages share the cores"
+                 {reached}"
             ));
         }
         lines.push(format!("tried: {} of {possible} settings in {seconds:.1} s", trials.len()));
@@ -155,9 +159,6 @@ impl<'a> Report<'a> {
     fn hint(&self) -> Option<&'static str> {
         let on_cpu = self.fastest.is_on_cpu();
         match self.bound_by {
-            "infer" if on_cpu && self.fastest.precision == PrecisionChoice::Fp32 => Some(
-                "the network is what takes the time; `engine-cli quantize` makes a faster form of it",
-            ),
             "infer" if on_cpu => {
                 Some("the network is what takes the time; more cores or a GPU help")
             }

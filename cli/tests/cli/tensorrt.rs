@@ -107,6 +107,38 @@ fn what_cannot_composite_on_a_device_says_so() {
 }
 
 #[test]
+fn settings_that_were_found_run_the_engine_that_was_measured() {
+    if !has_onnxruntime() {
+        return;
+    }
+    let Some(&flavour) = flavours().first() else { return };
+    let work = Workplace::new();
+    let rig = Rig::new(&work, flavour);
+    let tune = ["tune", "--package", "pkg", "--batch", "2,4", "--workers", "1", "--seconds", "2"];
+    let tune = [&tune[..], &["--backend", "tensorrt"]].concat();
+    for compositor in [&[][..], &["--compositor", "cuda"]] {
+        if let (false, Err(missing)) = (compositor.is_empty(), engine_sys::search::find_nvrtc()) {
+            eprintln!("SKIPPED: {missing}");
+            continue;
+        }
+        let found = rig.run(&[&tune[..], compositor].concat()).assert_ok();
+        assert!(found.text().contains("best: tensorrt, batch "), "{}", found.text());
+        assert_eq!(rig.kept().len(), 1);
+        let tuned = rig.run(&[&["render", "pkg", "-o", "tuned"], compositor].concat()).assert_ok();
+        assert!(tuned.stderr.contains(": tensorrt, batch "), "{}", tuned.stderr);
+        assert!(tuned.stderr.contains("made before"), "{}", tuned.stderr);
+        rig.render("expected", compositor).assert_ok();
+        assert!(frames(&work, "tuned") == frames(&work, "expected"), "{compositor:?}");
+    }
+    // Without the GPU the profile is named, and the way out.
+    let without = Rig { driver: false, ..rig };
+    without.run(&["render", "pkg", "-o", "out"]).assert_refused(&["--profile none", "driver"]);
+    without.run(&["render", "pkg", "-o", "out", "--profile", "none"]).assert_ok();
+    let engine = ["tune", "--package", "pkg", "--model", "m.engine"];
+    without.run(&engine).assert_refused(&["m.engine: is an engine", "the ONNX file"]);
+}
+
+#[test]
 fn a_network_is_converted_once_and_kept() {
     let work = Workplace::new();
     for (count, flavour) in flavours().into_iter().enumerate() {

@@ -217,7 +217,8 @@ typedef struct engine_options {
     int32_t provider;
     /* The GPU, 0 to 63 [0]. */
     int32_t device;
-    /* CPU threads that run the network, at most 1024; 0 is one a core, and 1 on a GPU [0]. */
+    /* CPU threads that run the network, at most 1024; 0 is what the profile says, else one a core, and 1
+     * on a GPU [0]. */
     uint32_t threads;
     /* Batches that are on the GPU at one time with TensorRT, 1 to 8 [2]. */
     uint32_t lanes;

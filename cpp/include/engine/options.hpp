@@ -106,7 +106,8 @@ struct Options {
     Provider provider = Provider::standard;
     // The GPU, 0 to 63.
     std::int32_t device = 0;
-    // CPU threads that run the network, at most 1024; 0 is one a core, and 1 on a GPU.
+    // CPU threads that run the network, at most 1024; 0 is what the profile says, else one a core, and 1
+    // on a GPU.
     std::uint32_t threads = 0;
     // Batches that are on the GPU at one time with TensorRT, 1 to 8.
     std::uint32_t lanes = 2;

@@ -43,7 +43,7 @@ TEST(the_defaults_are_the_same_in_both_languages) {
     CHECK(c.lanes == cpp.lanes && c.lanes == 2 && c.cuda_graphs == cpp.cuda_graphs);
     CHECK(c.tensorrt_folder == nullptr && cpp.tensorrt_folder == nullptr);
     CHECK(c.openvino_library == nullptr && cpp.openvino_library == nullptr);
-    CHECK(c.streams == cpp.streams && c.streams == 1);
+    CHECK(c.streams == cpp.streams && c.streams == 0);
     CHECK(c.precision == cpp.precision && c.precision == ENGINE_PRECISION_AUTO);
     CHECK(c.trust_engine == cpp.trust_engine && c.trust_engine == 0);
     CHECK(c.mode == cpp.mode && c.batch == cpp.batch && c.batch == 0);

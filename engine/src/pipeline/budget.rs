@@ -5,6 +5,9 @@ use std::fmt;
 /// Largest accepted batch.
 pub const MAX_BATCH: usize = 256;
 
+/// Frames per run of the network where nothing else is said.
+pub const DEFAULT_BATCH: usize = 4;
+
 /// Largest accepted number of compositing workers.
 pub const MAX_WORKERS: usize = 256;
 

@@ -12,7 +12,7 @@ mod run;
 mod sequential;
 mod stages;
 
-pub use budget::{MAX_BATCH, MAX_WORKERS, ThreadBudget};
+pub use budget::{DEFAULT_BATCH, MAX_BATCH, MAX_WORKERS, ThreadBudget};
 pub use cancel::CancelToken;
 pub use error::PipelineError;
 pub use log::{BusyTimes, RunObserver};

@@ -87,23 +87,23 @@ impl Opened {
         options: &BackendOptions,
         watch: &Watch<'_>,
     ) -> Result<Vec<Contender>, SelectError> {
-        if let (true, Some(model)) = (self.undecided, model) {
-            return contest::contenders(self.backend, model, sample, options, watch);
+        let mut opened = self.with_good_engine(model, sample, options, watch)?;
+        if let (true, Some(model)) = (opened.undecided, model) {
+            return contest::contenders(opened.backend, model, sample, options, watch);
         }
-        let mut ready = self.verified(model, sample, options, watch)?;
-        let backend = BackendChoice::named(ready.backend.name()).unwrap_or(options.backend);
-        let on_gpu = ready.backend.provider().starts_with("CUDA");
+        let backend = BackendChoice::named(opened.backend.name()).unwrap_or(options.backend);
+        let on_gpu = opened.backend.provider().starts_with("CUDA");
         let mut contender = Contender {
             backend,
             provider: if on_gpu { Some(ProviderChoice::Cuda) } else { options.provider },
             precision: options.precision,
-            model: ready.model,
+            model: model.map(Path::to_owned),
             quantized: false,
             worst_psnr_db: None,
         };
         if let (true, Some(model)) = (contender.rounds(), &contender.model) {
             let (frame, worst_psnr_db) =
-                contest::judge(&mut *ready.backend, model, sample, options, watch)?;
+                contest::judge(&mut *opened.backend, model, sample, options, watch)?;
             if worst_psnr_db < options.min_psnr_db {
                 let min_psnr_db = options.min_psnr_db;
                 let contender = contender.to_string();

@@ -102,21 +102,32 @@ impl Opened {
         options: &BackendOptions,
         watch: &Watch<'_>,
     ) -> Result<Ready, SelectError> {
-        if let (true, Some(model)) = (self.undecided, model) {
-            return contest::settle(self.backend, model, sample, options, watch);
+        self = self.with_good_engine(model, sample, options, watch)?;
+        match (self.undecided, model) {
+            (true, Some(model)) => contest::settle(self.backend, model, sample, options, watch),
+            _ => Ok(Ready { backend: self.backend, model: model.map(Path::to_owned) }),
         }
-        let ready = |backend| Ready { backend, model: model.map(Path::to_owned) };
-        let Some(engine) = self.engine else { return Ok(ready(self.backend)) };
+    }
+
+    /// The same, its engine compared with the network; or what may take its place.
+    fn with_good_engine(
+        mut self,
+        model: Option<&Path>,
+        sample: Sample<'_>,
+        options: &BackendOptions,
+        watch: &Watch<'_>,
+    ) -> Result<Self, SelectError> {
+        let Some(engine) = self.engine.take() else { return Ok(self) };
         match (engine.verify(&mut *self.backend, sample, options, watch), model) {
             (Err(error), Some(model)) if error.is_too_far() && options.may_choose(model) => {
                 (watch.say)(&format!("warning: {error}"));
                 drop(self.backend);
-                let opened = open_without_tensorrt(model, options)?;
-                opened.remarks.iter().for_each(|remark| (watch.say)(remark));
-                // No engine is opened here, so that this is not for ever.
-                opened.verified(Some(model), sample, options, watch)
+                // No engine is opened here.
+                let mut opened = open_without_tensorrt(model, options)?;
+                opened.remarks.drain(..).for_each(|remark| (watch.say)(&remark));
+                Ok(opened)
             }
-            (verified, _) => verified.map(|()| ready(self.backend)),
+            (verified, _) => verified.map(|()| self),
         }
     }
 }

@@ -91,7 +91,8 @@ pub struct BackendOptions {
     /// What the network is computed in.
     pub precision: PrecisionChoice,
     /// Signal-to-noise ratio in dB that the worst frame must have, inside its rectangle and against
-    /// full precision, for a precision that nobody named to be taken.
+    /// full precision, for a precision that nobody named to be taken, or for any to be kept in a
+    /// profile.
     pub min_psnr_db: f64,
     /// Where it is kept what was decided by measuring; `None` where no such folder is known.
     pub decisions: Option<PathBuf>,

@@ -16,9 +16,6 @@ pub enum TuneError {
     /// There is nothing that could be run.
     #[error("there is nothing that could run the network")]
     Nothing,
-    /// A run that failed before took the stages with it.
-    #[error("the stages were lost in a run that failed")]
-    Lost,
     /// Somebody asked to stop.
     #[error("stopped before the search came to an end")]
     Cancelled,

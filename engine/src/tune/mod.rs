@@ -15,7 +15,7 @@ pub use self::space::Setting;
 use self::space::{NetworkSpace, Space, doubling};
 use self::stand::Stand;
 use crate::backend::BatchLimit;
-use crate::pipeline::{CancelToken, StageRates, Stages, ThreadBudget, cores};
+use crate::pipeline::{CancelToken, DEFAULT_BATCH, StageRates, Stages, ThreadBudget, cores};
 use crate::select::{BackendChoice, BackendOptions, Contender, Watch};
 
 /// Frames that the speech must have, so that no run is longer.
@@ -26,8 +26,6 @@ const LARGEST_BATCH: [usize; 2] = [8, 16];
 /// The most workers and streams that are tried.
 const MOST_WORKERS: usize = 16;
 const MOST_STREAMS: usize = 8;
-/// What a run has where nothing is said.
-const DEFAULT_BATCH: usize = 4;
 
 /// What to look for.
 #[derive(Clone, Debug)]

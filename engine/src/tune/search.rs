@@ -5,15 +5,16 @@ use super::space::{Axis, Space};
 
 /// Along an axis, nothing is looked for behind a setting that has less than this part of the best.
 const HOPELESS: f64 = 0.9;
-/// The search moves on to a setting that is this much faster; less is noise.
-const NOTABLE: f64 = 1.01;
+/// The search moves on to a setting that is this much faster; less is noise. It never goes back and
+/// forth, since `NOTABLE * EQUAL` is above 1.
+const NOTABLE: f64 = 1.02;
 /// What reaches this part of the best takes part in the race.
 const CLOSE: f64 = 0.92;
 /// At most so many do.
-const RACERS: usize = 6;
+const RACERS: usize = 5;
 /// How often each is measured in the race.
 const ROUNDS: usize = 3;
-/// Of what reaches this part of the fastest, what takes least is chosen.
+/// What reaches this part of the fastest is as fast: of that, what takes least is preferred.
 const EQUAL: f64 = 0.99;
 
 /// Runs settings, or is what a test makes of them.
@@ -87,10 +88,10 @@ pub(super) fn search<M: Machine>(
             }
         }
     }
-    trials.race()
+    trials.race(false)
 }
 
-/// Measures every setting of `space`, then what is close to the best again.
+/// Measures every setting of `space`, then what is close to the best again, however long that takes.
 pub(super) fn exhaust<M: Machine>(
     space: &Space,
     machine: &mut M,
@@ -99,7 +100,7 @@ pub(super) fn exhaust<M: Machine>(
     for setting in space.all() {
         trials.run(setting)?;
     }
-    trials.race()
+    trials.race(true)
 }
 
 struct Trials<'a, M> {
@@ -143,15 +144,18 @@ impl<M: Machine> Trials<'_, M> {
         }
     }
 
-    /// The best of the settings that differ from `from` on `axis`, which must be known, or itself.
+    /// The best of the settings that differ from `from` on `axis`, or itself.
     fn along(&mut self, space: &Space, from: Setting, axis: Axis) -> Result<Setting, M::Error> {
         let (mut here, Some(mut best)) = (from, self.explore(from)?) else { return Ok(from) };
         for side in space.neighbours(from, axis) {
             for setting in side {
-                match self.explore(setting)? {
-                    Some(fps) if fps > NOTABLE * best => (here, best) = (setting, fps),
-                    Some(fps) if fps >= HOPELESS * best => {}
-                    Some(_) | None => break,
+                let Some(fps) = self.explore(setting)? else { break };
+                let faster = fps > NOTABLE * best;
+                let as_fast = fps >= EQUAL * self.best();
+                if faster || as_fast && setting.modesty() < here.modesty() {
+                    (here, best) = (setting, fps);
+                } else if fps < HOPELESS * best {
+                    break;
                 }
             }
         }
@@ -159,22 +163,28 @@ impl<M: Machine> Trials<'_, M> {
     }
 
     /// Measures what is close to the best a few times more, in turns, so that what disturbs the
-    /// machine for a moment disturbs all of them.
-    fn race(mut self) -> Result<Option<Found>, M::Error> {
-        let enough = CLOSE * self.best();
+    /// machine for a moment disturbs all of them; in the time there is, or `patient`.
+    fn race(mut self, patient: bool) -> Result<Option<Found>, M::Error> {
+        let best = self.best();
         let mut racers: Vec<Trial> =
-            self.all.iter().filter(|trial| trial.fps >= enough).copied().collect();
-        racers.sort_by(|a, b| b.fps.total_cmp(&a.fps));
+            self.all.iter().filter(|trial| trial.fps >= CLOSE * best).copied().collect();
+        // Of what seems as fast as the best, what takes least.
+        let behind = |trial: &Trial| if trial.fps >= EQUAL * best { 0.0 } else { best - trial.fps };
+        racers.sort_by(|a, b| {
+            let modest = || a.setting.modesty().cmp(&b.setting.modesty());
+            behind(a).total_cmp(&behind(b)).then_with(modest)
+        });
         racers.truncate(RACERS);
         let mut racers: Vec<Setting> = racers.into_iter().map(|trial| trial.setting).collect();
         // What shares a runtime runs without setting up another in between.
         racers.sort_by_key(|setting| (setting.network, setting.threads, setting.streams));
         let rounds = if racers.len() > 1 { ROUNDS } else { 0 };
-        'race: for _ in 0..rounds {
+        for _ in 0..rounds {
+            // A round is finished, so that all are measured equally often.
+            if !patient && self.machine.time() == Time::Over {
+                break;
+            }
             for &setting in &racers {
-                if self.machine.time() == Time::Over {
-                    break 'race;
-                }
                 self.run(setting)?;
             }
             // The one that came last is still set up.

@@ -54,7 +54,7 @@ pub(super) enum Axis {
 }
 
 impl Axis {
-    pub(super) const ALL: [Self; 4] = [Self::Batch, Self::Streams, Self::Threads, Self::Workers];
+    pub(super) const ALL: [Self; 4] = [Self::Streams, Self::Batch, Self::Threads, Self::Workers];
 
     fn of(self, setting: &mut Setting) -> &mut usize {
         match self {
@@ -80,7 +80,8 @@ impl Space {
     }
 
     /// The settings that differ from `from` on one axis, those with less of it and those with more,
-    /// nearest first.
+    /// nearest first. Streams that are shared by fewer frames would idle, so that a batch grows with
+    /// them.
     pub(super) fn neighbours(&self, from: Setting, axis: Axis) -> [Vec<Setting>; 2] {
         let network = &self.networks[from.network];
         let values = match axis {
@@ -93,6 +94,10 @@ impl Space {
         let with = |&value: &usize| {
             let mut setting = from;
             *axis.of(&mut setting) = value;
+            if axis == Axis::Streams {
+                let enough = self.batches.iter().find(|&&batch| batch >= value.max(from.batch));
+                setting.batch = enough.copied().unwrap_or(from.batch);
+            }
             setting
         };
         let possible = |setting: &Setting| setting.streams <= setting.threads;
@@ -157,7 +162,12 @@ mod tests {
         assert_eq!(space().neighbours(from, Axis::Batch), [vec![at(2)], vec![at(8)]]);
         let [less, more] = space().neighbours(from, Axis::Threads);
         assert_eq!((less.len(), less[0].threads, less[1].threads, more.len()), (2, 2, 1, 0));
-        // Two streams need two threads.
+        // Two streams need two threads, and two frames.
+        let [_, more] = space().neighbours(Setting { batch: 2, ..from }, Axis::Streams);
+        assert_eq!(more, [Setting { batch: 2, streams: 2, ..from }]);
+        let small = Space { batches: vec![1, 2, 4], ..space() };
+        let [_, more] = small.neighbours(Setting { batch: 1, ..from }, Axis::Streams);
+        assert_eq!(more, [Setting { batch: 2, streams: 2, ..from }]);
         let from = Setting { streams: 2, ..from };
         let [less, _] = space().neighbours(from, Axis::Threads);
         assert_eq!(less, [Setting { threads: 2, ..from }]);

@@ -13,7 +13,7 @@ use crate::sink::NullSink;
 const AT_LEAST: Duration = Duration::from_millis(350);
 /// Batches in such a part at least.
 const BATCHES: u64 = 2;
-/// Frames in such a part at most. The speech is that long.
+/// Frames in such a part at most, of what needs next to no time. The speech is that long.
 pub(super) const MOST_FRAMES: u64 = 2048;
 /// From this part of the time on, nothing new is tried.
 const SHORT: f64 = 0.65;
@@ -26,7 +26,7 @@ pub(super) struct Stand<'a> {
     pub(super) stages: Option<Stages>,
     /// What the runtime in `stages` was set up for.
     pub(super) running: Setting,
-    /// Others, the one that ran last at the end.
+    /// Others, the one that ran last first.
     pub(super) shelf: Vec<(Setting, Box<dyn Backend>)>,
     pub(super) contenders: &'a [Contender],
     pub(super) options: &'a BackendOptions,
@@ -59,14 +59,20 @@ impl Stand<'_> {
         setting: Setting,
         work: impl FnOnce(&mut Pipeline, &CancelToken) -> Result<T, TuneError>,
     ) -> Result<T, TuneError> {
-        let mut stages = self.stages.take().ok_or(TuneError::Lost)?;
+        // An error ends the search, and with it this.
+        let mut stages = self.stages.take().ok_or(TuneError::Nothing)?;
         if !setting.shares_runtime(&self.running) {
-            let backend = self.set_up(setting)?;
+            let there = self.shelf.iter().position(|(there, _)| there.shares_runtime(&setting));
+            let backend = match there {
+                Some(at) => self.shelf.remove(at).1,
+                None => {
+                    // Before there is one more.
+                    self.shelf.truncate(SHELF - 1);
+                    self.set_up(setting)?
+                }
+            };
             let before = std::mem::replace(&mut stages.backend, backend);
-            self.shelf.push((self.running, before));
-            if self.shelf.len() > SHELF {
-                self.shelf.remove(0);
-            }
+            self.shelf.insert(0, (self.running, before));
             self.running = setting;
         }
         let options = PipelineOptions {
@@ -82,11 +88,8 @@ impl Stand<'_> {
         done
     }
 
-    /// The runtime of `setting`, from the shelf if it is there.
-    fn set_up(&mut self, setting: Setting) -> Result<Box<dyn Backend>, TuneError> {
-        if let Some(at) = self.shelf.iter().position(|(there, _)| there.shares_runtime(&setting)) {
-            return Ok(self.shelf.remove(at).1);
-        }
+    /// The runtime of `setting`.
+    fn set_up(&self, setting: Setting) -> Result<Box<dyn Backend>, TuneError> {
         let contender = &self.contenders[setting.network];
         let options = options(contender, setting, self.options);
         Ok(contender.open(&options, self.watch)?.backend)
@@ -110,13 +113,23 @@ impl Machine for Stand<'_> {
             let mut run = |batches: u64| {
                 let frames = (batches * batch).min(MOST_FRAMES);
                 let report = pipeline.run(frames, Box::new(NullSink), cancel)?;
-                if report.cancelled { Err(TuneError::Cancelled) } else { Ok(report.fps()) }
+                let enough = report.wall() >= AT_LEAST || frames == MOST_FRAMES;
+                if report.cancelled {
+                    Err(TuneError::Cancelled)
+                } else {
+                    Ok((report.fps(), enough))
+                }
             };
             // What runs for the first time sets itself up.
-            let warm = run(lanes)?;
-            let batches = (warm * AT_LEAST.as_secs_f64() / batch as f64).ceil() as u64;
-            let batches = batches.max(BATCHES);
-            Ok(run(batches)?.max(run(batches)?))
+            let (warm, _) = run(lanes)?;
+            let mut batches = BATCHES.max((warm * AT_LEAST.as_secs_f64()) as u64 / batch);
+            loop {
+                let (fps, enough) = run(batches)?;
+                if enough {
+                    return Ok(fps.max(run(batches)?.0));
+                }
+                batches *= 2;
+            }
         })?;
         (self.observe)(setting, fps);
         Ok(fps)

@@ -111,7 +111,7 @@ pub(super) fn hold<A: Arena>(
     for &candidate in candidates {
         let mut ms = None;
         let mut fate = || {
-            let time = arena.time(candidate, best_ms)?;
+            let time = arena.time(candidate, best_ms * reach.max(1.0))?;
             ms = Some(time);
             if time > best_ms * reach {
                 return Ok(Fate::Slower);

@@ -59,7 +59,7 @@ impl Made {
             noise,
             random,
             seconds: 0.0,
-            limit: 55.0,
+            limit: 50.0,
             setup: None,
             setups: 0,
         }
@@ -69,7 +69,10 @@ impl Made {
     fn truth(&self, setting: Setting) -> f64 {
         let Setting { network, threads, streams, batch, workers } = setting;
         let parallel = (1.0 - self.serial) / threads as f64;
-        let shared = 1.0 - self.streams * (1.0 - 1.0 / streams as f64);
+        // A stream without a frame does nothing for the others.
+        let busy = streams.min(batch) as f64;
+        let idle = streams as f64 / busy;
+        let shared = (1.0 - self.streams * (1.0 - 1.0 / busy)) * idle;
         let crowded = batch.saturating_sub(self.cached) as f64 / batch as f64 * self.crowded_ms;
         let infer_ms = self.network_ms[network] * (self.serial + parallel) * shared
             + self.call_ms / batch as f64
@@ -148,12 +151,15 @@ fn it_comes_within_3_percent_of_the_optimum_in_a_minute() {
 
 #[test]
 fn everything_finds_the_optimum() {
-    let mut machine = Made::new(3, 4, 0.0);
+    let mut machine = Made::new(3, 4, 0.05);
     let (space, optimum) = (machine.space.clone(), machine.optimum());
     let Ok(found) = exhaust(&space, &mut machine);
     let found = found.unwrap();
+    // Long after there was time for it.
+    assert!(machine.seconds > machine.limit);
+    assert_eq!(found.chosen.runs, 1 + ROUNDS);
     assert_eq!(found.trials.len(), space.all().len());
-    assert!(machine.truth(found.chosen.setting) >= EQUAL * optimum);
+    assert!(machine.truth(found.chosen.setting) >= 0.97 * optimum);
     // Settings of one runtime are measured together; only the race goes back to others.
     let runtimes =
         space.all().windows(2).filter(|pair| !pair[0].shares_runtime(&pair[1])).count() + 1;
@@ -180,7 +186,8 @@ fn of_what_is_as_fast_the_least_is_taken() {
     let found = searched(&mut machine);
     let Setting { network, threads, streams, batch, workers } = found.chosen.setting;
     assert_eq!((network, streams, batch), (0, 1, 1), "{found:?}");
-    assert!(threads <= 4 && workers <= 4);
+    // Another thread gains nothing here.
+    assert_eq!((threads, workers), (1, 1), "{found:?}");
     // Slower networks are tried once.
     for network in [1, 2] {
         let tried = found.trials.iter().filter(|trial| trial.setting.network == network);
