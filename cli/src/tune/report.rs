@@ -52,19 +52,20 @@ struct Entry {
     streams: usize,
     batch: usize,
     workers: usize,
-    /// Frames a second, the best of `runs`.
+    /// Frames a second: the mean of `rounds` that the fastest ran in turns; where that is 0, relative to
+    /// one setting that it was compared with.
     fps: f64,
-    runs: usize,
+    rounds: usize,
     #[serde(skip)]
     text: String,
 }
 
 impl Entry {
     fn new(contenders: &[Contender], trial: &Trial) -> Self {
-        let Trial { setting, fps, runs } = *trial;
+        let Trial { setting, fps, rounds } = *trial;
         let Setting { network: contender, threads, streams, batch, workers } = setting;
         let text = settings(contenders, &setting);
-        Self { contender, threads, streams, batch, workers, fps, runs, text }
+        Self { contender, threads, streams, batch, workers, fps, rounds, text }
     }
 }
 

@@ -99,7 +99,7 @@ pub fn tune(
         observe,
     };
     let found = match tune.exhaustive {
-        true => exhaust(&space, &mut stand)?,
+        true => exhaust(&space, &starts, &mut stand)?,
         false => search(&space, &starts, &mut stand)?,
     };
     let Found { chosen, trials, cut_short } = found.ok_or(TuneError::Nothing)?;

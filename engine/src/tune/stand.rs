@@ -9,11 +9,11 @@ use crate::pipeline::{CancelToken, Mode, Pipeline, PipelineOptions, StageRates, 
 use crate::select::{BackendOptions, Contender, OpenVinoSettings, Watch};
 use crate::sink::NullSink;
 
-/// Time that one of the two measured parts of a run takes at least.
-const AT_LEAST: Duration = Duration::from_millis(350);
-/// Batches in such a part at least.
-const BATCHES: u64 = 2;
-/// Frames in such a part at most, of what needs next to no time. The speech is that long.
+/// Time that a run takes at least.
+const AT_LEAST: Duration = Duration::from_millis(500);
+/// Batches in a run at least.
+const BATCHES: u64 = 3;
+/// Frames in a run at most, of what needs next to no time. The speech is that long.
 pub(super) const MOST_FRAMES: u64 = 2048;
 /// From this part of the time on, nothing new is tried.
 const SHORT: f64 = 0.65;
@@ -34,7 +34,7 @@ pub(super) struct Stand<'a> {
     pub(super) cancel: &'a CancelToken,
     pub(super) began: Instant,
     pub(super) time: Duration,
-    /// Takes each setting and its frames a second.
+    /// Takes each setting that ran, and its frames a second.
     pub(super) observe: &'a mut dyn FnMut(Setting, f64),
 }
 
@@ -126,7 +126,7 @@ impl Machine for Stand<'_> {
             loop {
                 let (fps, enough) = run(batches)?;
                 if enough {
-                    return Ok(fps.max(run(batches)?.0));
+                    return Ok(fps);
                 }
                 batches *= 2;
             }
