@@ -15,7 +15,7 @@ const HOPELESS: f64 = 0.88;
 /// forth, since `NOTABLE * EQUAL` is above 1.
 const NOTABLE: f64 = 1.02;
 /// How often the settings beside the best are looked at.
-const LOOKS: usize = 2;
+const LOOKS: usize = 3;
 /// What reaches this part of the best takes part in the race.
 const CLOSE: f64 = 0.9;
 /// At most so many do.
