@@ -68,12 +68,13 @@ fn everything_can_be_measured() {
     let grid = ["--batch", "1,3", "--workers", "1,2"];
     work.run(&[&args[..], &grid, &SIMULATED].concat()).assert_ok();
     let report = json(&work, "all.json");
-    let settings: Vec<_> = report["trials"]
+    let mut settings: Vec<_> = report["trials"]
         .as_array()
         .unwrap()
         .iter()
         .map(|trial| (trial["batch"].as_u64().unwrap(), trial["workers"].as_u64().unwrap()))
         .collect();
+    settings.sort_unstable();
     assert_eq!(settings, [(1, 1), (1, 2), (3, 1), (3, 2)]);
     assert_eq!(report["possible"], 4);
 }
