@@ -239,7 +239,8 @@ impl<'a, M: Machine> Trials<'a, M> {
         Ok(looked)
     }
 
-    /// Measures what is close to the best in turns, in the time there is, or `patient`.
+    /// Measures what is close to the best in turns: the closest, in the time there is, or all of it
+    /// if `patient`.
     fn race(mut self, patient: bool) -> Result<Found, M::Error> {
         let (_, best) = self.best();
         let close = self.all.iter().filter(|known| known.fps() >= CLOSE * best);
@@ -252,7 +253,9 @@ impl<'a, M: Machine> Trials<'a, M> {
             let modest = || a.setting.modesty().cmp(&b.setting.modesty());
             behind(a).total_cmp(&behind(b)).then_with(modest)
         });
-        racers.truncate(RACERS);
+        if !patient {
+            racers.truncate(RACERS);
+        }
         // What shares a runtime runs without setting up another in between.
         racers.sort_by_key(|Racer { setting, .. }| {
             (setting.network, setting.threads, setting.streams)
