@@ -168,6 +168,7 @@ fn found(
         note!("profile     {}: use it with --profile", path.display());
     }
     if let Some(path) = &place {
+        // What cannot be read is no loss.
         let before = Profile::load(path).ok();
         profile.save(path)?;
         note!("profile     {}", path.display());

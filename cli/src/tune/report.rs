@@ -38,8 +38,6 @@ pub(super) struct Report<'a> {
     /// What was written for `render` and `bench`; `null` where nothing was computed.
     profile: Option<Profile>,
     #[serde(skip)]
-    exhaustive: bool,
-    #[serde(skip)]
     fastest: &'a Contender,
 }
 
@@ -52,8 +50,8 @@ struct Entry {
     streams: usize,
     batch: usize,
     workers: usize,
-    /// Frames a second: the mean of `rounds` that the fastest ran in turns; where that is 0, relative to
-    /// one setting that it was compared with.
+    /// Frames a second, from `rounds` that the fastest ran in turns; where that is 0, relative to a
+    /// setting that ran just before.
     fps: f64,
     rounds: usize,
     #[serde(skip)]
@@ -104,7 +102,6 @@ impl<'a> Report<'a> {
             bound_by,
             bound_fps,
             profile,
-            exhaustive: tuned.trials.len() == tuned.possible,
             fastest: &contenders[tuned.chosen.setting.network],
         }
     }
@@ -125,9 +122,9 @@ impl<'a> Report<'a> {
             chosen.fps,
             chosen.fps / 25.0
         )];
-        // The search begins with what runs where nothing is said.
-        let start = trials.first().filter(|start| !self.exhaustive && start.text != chosen.text);
-        if let Some(start) = start {
+        // What runs where nothing is said comes first. Only figures of the turns can be compared.
+        let compared = |start: &&Entry| start.rounds > 0 && start.text != chosen.text;
+        if let Some(start) = trials.first().filter(compared) {
             lines.push(format!(
                 "gain: {:.1} % over {}: {:.2} frames/s",
                 100.0 * (chosen.fps / start.fps - 1.0),
