@@ -124,7 +124,11 @@ impl<'a> Scene<'a> {
             false => error,
         })?);
         let geometry = backend.geometry();
-        let package = Arc::new(Package::open(root, geometry, frame.inputs)?);
+        let package = match &picked.fitting {
+            // Its files were read already.
+            Some(fitting) if fitting.package.geometry() == geometry => Arc::clone(&fitting.package),
+            _ => Arc::new(Package::open(root, geometry, frame.inputs)?),
+        };
         say(format!(
             "package     {}: {} background frames of {}, {} inputs, {}",
             root.display(),

@@ -53,7 +53,7 @@ impl Settings {
         let mut backend = options.backend.clone();
         let (mut batch, mut workers) = (options.batch, options.workers);
         let (mut runs, mut used) = (None, None);
-        if let Some(Fitting { path, profile, model, remark }) = found {
+        if let Some(Fitting { path, profile, model, remark, .. }) = found {
             log::info(&format!("profile: {}: {profile}", path.display()));
             if let Some(remark) = remark {
                 log::warning(&format!("{}: {remark}", path.display()));

@@ -3,6 +3,7 @@
 
 use std::fmt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -389,7 +390,7 @@ pub struct Wanted<'a> {
 }
 
 /// A profile that fits.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub struct Fitting {
     /// Its file.
     pub path: PathBuf,
@@ -397,14 +398,17 @@ pub struct Fitting {
     pub profile: Profile,
     /// The file that runs: the network, or its quantized form.
     pub model: PathBuf,
+    /// The package, whose files were read to find out that it fits.
+    pub package: Arc<Package>,
     /// What is to be said about it.
     pub remark: Option<String>,
 }
 
 impl Wanted<'_> {
-    fn subject(&self, identity: &Identity) -> Result<Subject, ProfileError> {
+    fn open(&self, identity: &Identity) -> Result<(Arc<Package>, Subject), ProfileError> {
         let package = Package::open(self.package, identity.geometry, self.inputs)?;
-        Subject::of(identity, &package)
+        let subject = Subject::of(identity, &package)?;
+        Ok((Arc::new(package), subject))
     }
 
     /// Whether `profile`, from the file `path`, is of `here`. One from another machine may not be the
@@ -414,7 +418,7 @@ impl Wanted<'_> {
         path: &Path,
         profile: Profile,
         identity: Identity,
-        here: &Subject,
+        (package, here): (Arc<Package>, Subject),
     ) -> Result<Fitting, ProfileError> {
         let other = |what| ProfileError::Other { path: path.to_owned(), what };
         if let (Some(_), Some(why)) = (&profile.subject.quantized, &identity.not_quantized) {
@@ -422,7 +426,7 @@ impl Wanted<'_> {
                 "is for the network's quantized form, which is unusable: {why}"
             )));
         }
-        let [what, machine] = profile.subject.differences(here);
+        let [what, machine] = profile.subject.differences(&here);
         if !what.is_empty() {
             return Err(other(format!("is a profile of something else: {}", what.join(", "))));
         }
@@ -442,7 +446,7 @@ impl Wanted<'_> {
             .then(|| format!("was measured elsewhere: {}{compared}", machine.join(", ")));
         let form = identity.quantized.filter(|_| profile.quantized);
         let model = form.map_or_else(|| self.model.to_owned(), |(form, _)| form);
-        Ok(Fitting { path: path.to_owned(), profile, model, remark })
+        Ok(Fitting { path: path.to_owned(), profile, model, package, remark })
     }
 }
 
@@ -480,8 +484,8 @@ pub fn pick(
             // What is no profile is found out before anything large is read.
             let profile = Profile::load(path)?;
             let identity = identify(wanted.model)?;
-            let here = wanted.subject(&identity)?;
-            wanted.fit(path, profile, identity, &here).map(Some)
+            let here = wanted.open(&identity)?;
+            wanted.fit(path, profile, identity, here).map(Some)
         }
         (ProfileChoice::Kept, Some(wanted), None) => match kept(wanted) {
             // What is wrong with the network or the package is said when they are opened.
@@ -504,8 +508,8 @@ fn kept(wanted: &Wanted<'_>) -> Result<Option<Fitting>, ProfileError> {
     if !folder.join(identity.network.short()).is_dir() {
         return Ok(None);
     }
-    let here = wanted.subject(&identity)?;
-    let path = here.kept(&folder);
+    let here = wanted.open(&identity)?;
+    let path = here.1.kept(&folder);
     if !path.exists() {
         return Ok(None);
     }
@@ -515,7 +519,7 @@ fn kept(wanted: &Wanted<'_>) -> Result<Option<Fitting>, ProfileError> {
         // Whoever names a library wants it.
         return Err(ProfileError::OtherRuntime { path, backend });
     }
-    wanted.fit(&path, profile, identity, &here).map(Some)
+    wanted.fit(&path, profile, identity, here).map(Some)
 }
 
 #[cfg(test)]
