@@ -33,6 +33,7 @@ pub(crate) fn run(args: &TuneArgs) -> Result<Outcome> {
         None => crate::sample::cached()?,
     };
     inputs(&package, &args.backend, args.features.as_deref(), &args.audio)
+        .read("the profile", args.from.as_deref())
         .written("-o", args.output.as_deref())
         .written("--json", args.json.as_deref())
         .check()?;
@@ -46,8 +47,10 @@ pub(crate) fn run(args: &TuneArgs) -> Result<Outcome> {
         streams: args.backend.openvino.streams.map(usize::from),
         time: Duration::from_secs(args.seconds),
         began: Instant::now(),
+        from: None,
         exhaustive: args.exhaustive,
     };
+    let from = args.from.as_deref().map(Profile::load).transpose()?;
     let request = Request {
         root: &package,
         backend: &args.backend,
@@ -67,7 +70,7 @@ pub(crate) fn run(args: &TuneArgs) -> Result<Outcome> {
         let options = scene.options.clone();
         let contenders =
             opened.contenders(scene.model.as_deref(), scene.sample(), &options, watch)?;
-        found(args, scene, &contenders, &options, &search, watch)
+        found(args, scene, &contenders, &options, search, from.as_ref(), watch)
     })
 }
 
@@ -106,13 +109,32 @@ fn check(args: &TuneArgs) -> Result<()> {
     Ok(())
 }
 
+/// The setting of the profile `from` in the file `path`, which the search begins with.
+fn begin(
+    path: &Path,
+    from: &Profile,
+    subject: Option<&Subject>,
+    contenders: &[Contender],
+) -> Result<Setting> {
+    let path = path.display();
+    let Some(subject) = subject else { bail!("--from {path}: there is no network to run it with") };
+    let [differs, _] = from.subject.differences(subject);
+    if !differs.is_empty() {
+        bail!("--from {path}: is a profile of something else: {}", differs.join(", "));
+    }
+    from.setting(contenders).with_context(|| {
+        format!("--from {path}: runs {from}; expected what is near the fastest here")
+    })
+}
+
 /// Searches, and writes and says what was found.
 fn found(
     args: &TuneArgs,
     scene: Scene<'_>,
     contenders: &[Contender],
     options: &BackendOptions,
-    search: &TuneOptions,
+    mut search: TuneOptions,
+    from: Option<&Profile>,
     watch: &Watch<'_>,
 ) -> Result<Outcome> {
     let best = contenders.first().context("nothing runs this network")?;
@@ -133,8 +155,13 @@ fn found(
     {
         bail!("--json is {}, where the profile is kept; name another file", json.display());
     }
-    let opened = best.open(&first(best, options, search), watch)?;
-    let stages = scene.stages(opened.backend, best.model.as_deref(), watch)?;
+    if let (Some(path), Some(from)) = (&args.from, from) {
+        search.from = Some(begin(path, from, subject.as_ref(), contenders)?);
+    }
+    let (start, runtime) =
+        first(contenders, options, &search).context("nothing runs this network")?;
+    let opened = start.open(&runtime, watch)?;
+    let stages = scene.stages(opened.backend, start.model.as_deref(), watch)?;
     note!(
         "searching   for up to {} s{}",
         args.seconds,
@@ -147,7 +174,8 @@ fn found(
         let passed = search.began.elapsed().as_secs_f64();
         note!("{passed:>5.1} s     {fps:>7.2} frames/s  {}", settings(contenders, &setting));
     };
-    let tuned = tune(stages, contenders, options, search, watch, interrupt::token(), &mut observe)?;
+    let tuned =
+        tune(stages, contenders, options, &search, watch, interrupt::token(), &mut observe)?;
     let seconds = search.began.elapsed().as_secs_f64();
     let chosen = tuned.chosen;
     let profile = subject.map(|subject| {

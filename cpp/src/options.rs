@@ -137,7 +137,8 @@ impl Options {
             },
             openvino: OpenVinoSettings {
                 library: paths.openvino_library.map(path).transpose()?,
-                streams: count("streams", raw.streams, 0, 1024)?.max(1),
+                streams: Some(count("streams", raw.streams, 0, 1024)?)
+                    .filter(|&streams| streams > 0),
             },
             ..BackendOptions::default()
         };
@@ -246,7 +247,7 @@ mod tests {
         assert_eq!((asked.lanes, asked.graphs), (default.lanes, default.graphs));
         assert_eq!(asked.cache, default.cache);
         assert_eq!(options.backend.precision, PrecisionChoice::Auto);
-        assert_eq!(options.backend.openvino.streams, OpenVinoSettings::default().streams);
+        assert_eq!(options.backend.openvino.streams, None);
         assert_eq!((asked.host_code, asked.verify), (false, true));
     }
 

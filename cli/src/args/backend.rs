@@ -84,7 +84,8 @@ pub(crate) struct OpenVinoArgs {
     /// scripts/setup installed].
     #[arg(long, value_name = "FILE")]
     pub(crate) openvino_lib: Option<PathBuf>,
-    /// Frames that OpenVINO computes at one time, each with its part of --threads [default: 1].
+    /// Frames that OpenVINO computes at one time, each with its part of --threads [default:
+    /// as many as share the threads evenly, 4 at most].
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub(crate) streams: Option<u16>,
 }
@@ -185,7 +186,7 @@ impl BackendArgs {
             },
             openvino: OpenVinoSettings {
                 library: self.openvino.openvino_lib.clone(),
-                streams: self.openvino.streams.map_or(1, usize::from),
+                streams: self.openvino.streams.map(usize::from),
             },
             ..BackendOptions::default()
         }

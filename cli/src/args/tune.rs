@@ -15,6 +15,8 @@ Examples:
       Only what is left open is searched.
   engine-cli tune --package avatar/ -o here.json --json trials.json
       The profile as a file, for --profile here.json, and the settings that were measured.
+  engine-cli tune --package avatar/ --from here.json --exhaustive
+      Whether any setting there is beats that profile.
 
 Nothing else should run on the machine meanwhile. Saving is not part of it: frames are made and thrown
 away.";
@@ -39,6 +41,9 @@ pub(crate) struct TuneArgs {
     /// is finished. Loading the package is not counted.
     #[arg(long, value_name = "S", default_value_t = 50, value_parser = clap::value_parser!(u64).range(1..=86_400))]
     pub(crate) seconds: u64,
+    /// A profile to begin with: its setting is what another has to beat, instead of the defaults.
+    #[arg(long, value_name = "FILE.json")]
+    pub(crate) from: Option<PathBuf>,
     /// Measure every setting there is, however long that takes.
     #[arg(long)]
     pub(crate) exhaustive: bool,

@@ -50,8 +50,8 @@ struct Entry {
     streams: usize,
     batch: usize,
     workers: usize,
-    /// Frames a second, from `rounds` that the fastest ran in turns; where that is 0, relative to a
-    /// setting that ran just before.
+    /// Frames a second, relative to those of the start in the same `rounds`; where there were none, to
+    /// those of a setting that ran just before.
     fps: f64,
     rounds: usize,
     #[serde(skip)]

@@ -53,9 +53,12 @@ fn the_best_of_what_was_measured_is_taken_and_explained() {
             > 1
     );
     let fps = |trial: &Value| trial["fps"].as_f64().unwrap();
-    let fastest = trials.iter().map(fps).fold(0.0, f64::max);
-    assert!(trials.contains(&report["chosen"]), "{report}");
-    assert!(fps(&report["chosen"]) >= 0.92 * fastest, "{report}");
+    let chosen = &report["chosen"];
+    assert!(trials.contains(chosen), "{report}");
+    // Of those that ran to the end, nothing gains more than 2 % over it.
+    let last = trials.iter().filter(|trial| trial["rounds"] == chosen["rounds"]);
+    let fastest = last.map(fps).fold(0.0, f64::max);
+    assert!(1.02 * fps(chosen) >= fastest, "{report}");
     assert!(report["possible"].as_u64().unwrap() >= trials.len() as u64);
     // Nothing was computed that a profile could be of.
     assert_eq!((&report["profile"], kept(&work).len()), (&Value::Null, 0));
@@ -66,7 +69,8 @@ fn everything_can_be_measured() {
     let work = Workplace::new();
     let args = ["tune", "--package", "pkg", "--seconds", "1", "--exhaustive", "--json", "all.json"];
     let grid = ["--batch", "1,3", "--workers", "1,2"];
-    work.run(&[&args[..], &grid, &SIMULATED].concat()).assert_ok();
+    let instant = ["--backend", "simulated", "--simulated-ms", "0.01"];
+    work.run(&[&args[..], &grid, &instant].concat()).assert_ok();
     let report = json(&work, "all.json");
     let mut settings: Vec<_> = report["trials"]
         .as_array()
@@ -201,6 +205,39 @@ fn a_profile_in_a_file_has_to_fit() {
     refused(&[], &["p.json", "EOF", "expected a profile that `engine-cli tune` wrote"]);
     fs::remove_file(work.path("p.json")).unwrap();
     refused(&[], &["p.json: cannot be read as a profile", "No such file"]);
+}
+
+#[test]
+fn a_search_begins_with_a_profile() {
+    if !has_onnxruntime() {
+        return;
+    }
+    let work = Workplace::new();
+    tune(&work, &["-o", "p.json"]).assert_ok();
+    // What no search would begin with.
+    let text = fs::read_to_string(work.path("p.json")).unwrap();
+    work.write("p.json", text.replace("\"batch\": 2", "\"batch\": 5"));
+    tune(&work, &["--from", "p.json", "--json", "t.json", "-o", "q.json"]).assert_ok();
+    let report = json(&work, "t.json");
+    let first = &report["trials"][0];
+    assert_eq!((&first["batch"], &first["workers"]), (&5.into(), &1.into()), "{report}");
+    assert_eq!(json(&work, "q.json")["batch"], report["chosen"]["batch"]);
+
+    let refused = |args: &[&str], parts: &[&str]| tune(&work, args).assert_refused(parts);
+    refused(&["--from", "none.json"], &["none.json: cannot be read as a profile"]);
+    refused(&["--from", "t.json"], &["t.json", "expected a profile"]);
+    refused(&["--from", "p.json", "-o", "p.json"], &["-o is p.json", "the profile"]);
+    refused(
+        &["--from", "p.json", "--inputs", "derived"],
+        &["--from p.json: is a profile of something else: --inputs (package, here derived)"],
+    );
+    work.write("p.json", text.replace("\"fp32\"", "\"auto\""));
+    refused(
+        &["--from", "p.json"],
+        &["--from p.json: runs onnxruntime, threads", "expected what is near the fastest here"],
+    );
+    let args = ["tune", "--package", "pkg", "--from", "p.json"];
+    work.run(&[&args[..], &SIMULATED].concat()).assert_refused(&["--from p.json", "no network"]);
 }
 
 #[test]

@@ -233,7 +233,7 @@ typedef struct engine_options {
      * .deps/openvino/lib above the program, else the usual places]. */
     const char *openvino_library;
     /* Frames that OpenVINO computes at one time, each with its part of the threads, at most 1024; 0 is
-     * what the profile says, else 1 [0]. */
+     * what the profile says, else as many as share the threads evenly, 4 at most [0]. */
     uint32_t streams;
     /* Whether TensorRT replays the network as a CUDA graph [1]. */
     int32_t cuda_graphs;

@@ -122,7 +122,7 @@ struct Options {
     // .deps/openvino/lib above the program, else the usual places.
     std::string openvino_library;
     // Frames that OpenVINO computes at one time, each with its part of the threads, at most 1024; 0 is
-    // what the profile says, else 1.
+    // what the profile says, else as many as share the threads evenly, 4 at most.
     std::uint32_t streams = 0;
     // Whether TensorRT replays the network as a CUDA graph.
     bool cuda_graphs = true;

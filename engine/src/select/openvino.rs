@@ -20,10 +20,12 @@ pub(super) fn open(model: &Path, options: &BackendOptions) -> Result<Opened, Sel
     }
     let settings = &options.openvino;
     let library = find_openvino(settings.library.as_deref()).map_err(BackendError::from)?;
+    let threads = options.threads.unwrap_or_else(cores);
+    let streams = settings.streams.unwrap_or_else(|| OpenVinoSettings::usual_streams(threads));
     let openvino = OpenVinoOptions {
         library: library.clone(),
-        threads: options.threads.unwrap_or_else(cores),
-        streams: settings.streams,
+        threads,
+        streams,
         precision: match options.precision {
             PrecisionChoice::Auto if quantized => OpenVinoPrecision::Int8,
             PrecisionChoice::Auto | PrecisionChoice::Fp32 => OpenVinoPrecision::Fp32,
@@ -33,7 +35,7 @@ pub(super) fn open(model: &Path, options: &BackendOptions) -> Result<Opened, Sel
         },
     };
     let backend = OpenVino::open(model, &openvino)?;
-    let streams = match settings.streams {
+    let streams = match streams {
         1 => "1 stream".to_owned(),
         n => format!("{n} streams"),
     };

@@ -8,6 +8,7 @@ use super::{PrecisionChoice, SelectError, is_engine};
 use crate::backend::{DevicePlan, OnnxRuntimeOptions, Provider, find_onnxruntime};
 use crate::dataset::{Inputs, Package};
 use crate::file::cache_folder;
+use crate::pipeline::DEFAULT_BATCH;
 use crate::quality::DEFAULT_MIN_PSNR_DB;
 use crate::threads::cores;
 
@@ -105,17 +106,22 @@ pub struct BackendOptions {
 }
 
 /// How OpenVINO runs.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct OpenVinoSettings {
     /// The library or its folder; `None` looks where [`engine_sys::search::find_openvino`] does.
     pub library: Option<PathBuf>,
-    /// Frames that are computed at one time, each with its part of the threads.
-    pub streams: usize,
+    /// Frames that are computed at one time, each with its part of the threads; `None` takes
+    /// [`Self::usual_streams`].
+    pub streams: Option<usize>,
 }
 
-impl Default for OpenVinoSettings {
-    fn default() -> Self {
-        Self { library: None, streams: 1 }
+impl OpenVinoSettings {
+    /// As many as share `threads` evenly, and no more than the usual batch has frames. Threads that
+    /// compute a frame together wait for each other after each layer, longest for one that another
+    /// program holds up; those with a frame of their own do not. Where a stream has fewer threads
+    /// than another, OpenVINO leaves the rest idle.
+    pub fn usual_streams(threads: usize) -> usize {
+        (1..=DEFAULT_BATCH).rev().find(|&streams| threads.is_multiple_of(streams)).unwrap_or(1)
     }
 }
 
@@ -237,5 +243,12 @@ mod tests {
             assert_eq!((BackendChoice::named(name), choice.name()), (Some(choice), name));
         }
         assert_eq!(BackendChoice::named("gpu"), None);
+    }
+
+    #[test]
+    fn streams_share_the_threads_evenly() {
+        let usual = OpenVinoSettings::usual_streams;
+        let found = [1, 2, 3, 4, 5, 6, 7, 8, 10, 64].map(usual);
+        assert_eq!(found, [1, 2, 3, 4, 1, 3, 1, 4, 2, 4]);
     }
 }

@@ -113,7 +113,7 @@ impl BackendOptions {
     pub(super) fn check_streams(&self) -> Result<(), SelectError> {
         match self.backend {
             BackendChoice::Auto | BackendChoice::OpenVino => Ok(()),
-            _ if self.openvino.streams == 1 => Ok(()),
+            _ if matches!(self.openvino.streams, None | Some(1)) => Ok(()),
             backend => {
                 Err(SelectError::OpenVinoOption { option: "--streams", backend: backend.name() })
             }

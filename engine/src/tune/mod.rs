@@ -36,6 +36,8 @@ pub struct TuneOptions {
     pub workers: Option<Vec<usize>>,
     /// The number of streams, where it is given.
     pub streams: Option<usize>,
+    /// Where to begin, and what another setting has to beat; `None` is what would run untuned.
+    pub from: Option<Setting>,
     /// Time that the search takes, measured from `began`. A run that has begun is finished.
     pub time: Duration,
     /// When that began.
@@ -67,8 +69,8 @@ pub struct Tuned {
     pub cut_short: bool,
 }
 
-/// Finds the fastest setting for `stages`, whose backend is the first of `contenders`, set up as
-/// [`first`] says, and whose speech has [`FRAMES`] frames. `options` are those that the contenders
+/// Finds the fastest setting for `stages`, whose backend is the one of `contenders` that [`first`]
+/// says, set up as it says, and whose speech has [`FRAMES`] frames. `options` are those that the contenders
 /// were found with. `observe` takes each setting that was measured, and its frames a second.
 ///
 /// # Errors
@@ -83,9 +85,7 @@ pub fn tune(
     observe: &mut dyn FnMut(Setting, f64),
 ) -> Result<Tuned, TuneError> {
     let space = space(contenders, options, tune, stages.backend.batch_limit());
-    let workers = ThreadBudget::auto_workers(DEFAULT_BATCH, cores());
-    let start = |network| space.start(network, DEFAULT_BATCH, workers);
-    let starts: Vec<Setting> = (0..contenders.len()).map(start).collect();
+    let starts = starts(&space, tune);
     let mut stand = Stand {
         running: *starts.first().ok_or(TuneError::Nothing)?,
         stages: Some(stages),
@@ -107,14 +107,26 @@ pub fn tune(
     Ok(Tuned { chosen, trials, rates, possible: space.all().len(), cut_short })
 }
 
-/// The options under which the first of the contenders is set up when the search begins.
-pub fn first(
-    contender: &Contender,
+/// The contender that runs when the search begins, and the options under which it is set up; `None`
+/// where there are none.
+pub fn first<'a>(
+    contenders: &'a [Contender],
     options: &BackendOptions,
     tune: &TuneOptions,
-) -> BackendOptions {
-    let all = space(std::slice::from_ref(contender), options, tune, BatchLimit::Any);
-    stand::options(contender, all.start(0, DEFAULT_BATCH, 1), options)
+) -> Option<(&'a Contender, BackendOptions)> {
+    let space = space(contenders, options, tune, BatchLimit::Any);
+    let start = *starts(&space, tune).first()?;
+    let contender = contenders.get(start.network)?;
+    Some((contender, stand::options(contender, start, options)))
+}
+
+/// The first setting of each network, the one to begin with first.
+fn starts(space: &Space, tune: &TuneOptions) -> Vec<Setting> {
+    let workers = ThreadBudget::auto_workers(DEFAULT_BATCH, cores());
+    let start = |network| space.start(network, DEFAULT_BATCH, workers);
+    let usual = (0..space.networks.len()).map(start);
+    let others = usual.filter(|usual| tune.from.is_none_or(|from| from.network != usual.network));
+    tune.from.into_iter().chain(others).collect()
 }
 
 fn space(
@@ -175,6 +187,7 @@ mod tests {
             batches: None,
             workers: None,
             streams: None,
+            from: None,
             time: Duration::from_secs(60),
             began: Instant::now(),
             exhaustive: false,
@@ -214,8 +227,22 @@ mod tests {
         let found = space(&contenders, &options, &given, BatchLimit::Any);
         let networks = vec![NetworkSpace { threads: vec![3], streams: vec![2] }];
         assert_eq!(found, Space { networks, batches: vec![2, 8], workers: vec![5] });
-        let begins = first(&contenders[0], &options, &given);
-        assert_eq!((begins.threads, begins.openvino.streams), (Some(3), 2));
+        let (_, begins) = first(&contenders, &options, &given).unwrap();
+        assert_eq!((begins.threads, begins.openvino.streams), (Some(3), Some(2)));
+    }
+
+    #[test]
+    fn it_begins_where_it_is_told_to() {
+        let contenders = [BackendChoice::OpenVino, BackendChoice::OnnxRuntime].map(contender);
+        let from = Setting { network: 1, threads: 2, streams: 1, batch: 3, workers: 5 };
+        let tune = TuneOptions { from: Some(from), ..tune_options() };
+        let options = BackendOptions::default();
+        let (contender, begins) = first(&contenders, &options, &tune).unwrap();
+        assert_eq!((contender.backend, begins.threads), (BackendChoice::OnnxRuntime, Some(2)));
+        let space = space(&contenders, &options, &tune, BatchLimit::Any);
+        let starts = starts(&space, &tune);
+        assert_eq!((starts.len(), starts[0], starts[1].network), (2, from, 0));
+        assert!(first(&[], &options, &tune_options()).is_none());
     }
 
     #[test]

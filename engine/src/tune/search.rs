@@ -1,32 +1,29 @@
 //! The search itself, over whatever can be measured.
 //!
 //! A machine that others use, too, is faster at one time and slower at another, by more than settings
-//! differ, and for seconds at a time. So nothing is compared that was measured at different times:
-//! each new setting runs right after one that is known, and those that are close run in turns. What
-//! disturbs a single run is outvoted: settings beside the best are looked at more than once, and of
-//! several looks the median counts.
+//! differ, and for seconds at a time. So each new setting runs right after one that is known and counts
+//! relative to it, and settings beside the best are looked at more than once. What is close to the best
+//! runs in turns in the end, the start in each of them, and what counts is the median of a setting's
+//! shares of what the start reached in the same round. Fewer and fewer take part, since telling two
+//! apart takes more rounds than seeing that others are behind.
 
 use super::Setting;
 use super::space::{Axis, Space};
 
 /// Along an axis, nothing is looked for behind a setting that has less than this part of the best.
 const HOPELESS: f64 = 0.88;
-/// The search moves on to a setting that is this much faster; less is noise. It never goes back and
-/// forth, since `NOTABLE * EQUAL` is above 1.
-const NOTABLE: f64 = 1.02;
+/// The search moves on to a setting that is this much faster; less is noise.
+const NOTABLE: f64 = 1.01;
 /// How often the settings beside the best are looked at.
-const LOOKS: usize = 3;
-/// What reaches this part of the best takes part in the race.
+const LOOKS: usize = 2;
+/// What reaches this part of the best takes part in the race that ends a search, at most so many.
 const CLOSE: f64 = 0.9;
-/// At most so many do.
 const RACERS: usize = 5;
-/// How often each is measured in the race, and how often at least before one is out of it.
-const ROUNDS: usize = 10;
-const FEWEST_ROUNDS: usize = 3;
-/// After a number of rounds one is out that is behind by more than this over that number.
-const BEHIND: f64 = 0.2;
-/// What reaches this part of the fastest is as fast: of that, what takes least is preferred.
-const EQUAL: f64 = 0.99;
+const SHORT_RACE: Race = Race { stage: 2, last: 10 };
+/// The race of all settings there are.
+const LONG_RACE: Race = Race { stage: 4, last: 40 };
+/// What wins has to be this much faster than the start in the end: less is chance, and no gain.
+const GAIN: f64 = 1.02;
 
 /// Runs settings, or is what a test makes of them.
 pub(super) trait Machine {
@@ -56,7 +53,7 @@ pub(super) enum Time {
 pub struct Trial {
     /// The setting.
     pub setting: Setting,
-    /// Frames a second. Those of the race are comparable with each other; the others are relative to a
+    /// Frames a second. Those of the race are relative to the start in the same rounds; the others to a
     /// setting that was measured just before.
     pub fps: f64,
     /// Runs in the race; 0 where it was not part of that.
@@ -72,6 +69,14 @@ pub(super) struct Found {
     pub(super) trials: Vec<Trial>,
     /// Whether there was no time to look further.
     pub(super) cut_short: bool,
+}
+
+/// How settings are measured in turns: the better half goes on after each stage, until two are left.
+struct Race {
+    /// Rounds of a stage.
+    stage: usize,
+    /// Rounds of the last one at most.
+    last: usize,
 }
 
 /// Looks for the fastest setting, from `starts` on: the first setting of each network, the network
@@ -101,24 +106,22 @@ pub(super) fn search<M: Machine>(
             }
         }
     }
-    trials.race(false).map(Some)
+    let racers = trials.close();
+    trials.race(racers, &SHORT_RACE, false).map(Some)
 }
 
-/// Measures every setting of `space` against the first of `starts`, then what is close to the best
-/// again, however long that takes.
+/// Measures every setting of `space` in turns, the first of `starts` first, however long that takes.
 pub(super) fn exhaust<M: Machine>(
     space: &Space,
     starts: &[Setting],
     machine: &mut M,
 ) -> Result<Option<Found>, M::Error> {
     let Some(&first) = starts.first() else { return Ok(None) };
-    let mut trials = Trials::begin(first, machine)?;
-    for setting in space.all() {
-        if setting != first {
-            trials.look(setting, first)?;
-        }
-    }
-    trials.race(true).map(Some)
+    let others = space.all().into_iter().filter(|&setting| setting != first);
+    let all: Vec<Setting> = std::iter::once(first).chain(others).collect();
+    let unknown = |&setting: &Setting| Known { setting, looks: vec![], raced: None };
+    let trials = Trials { machine, all: all.iter().map(unknown).collect(), cut_short: false };
+    trials.race(all, &LONG_RACE, true).map(Some)
 }
 
 /// A setting, and what is known about it.
@@ -209,9 +212,7 @@ impl<'a, M: Machine> Trials<'a, M> {
                 while fps > NOTABLE * best && self.looks(setting) < LOOKS {
                     fps = self.look(setting, here)?;
                 }
-                let faster = fps > NOTABLE * best;
-                let as_fast = fps >= EQUAL * self.best().1;
-                if faster || as_fast && setting.modesty() < here.modesty() {
+                if fps > NOTABLE * best {
                     (here, best) = (setting, fps);
                 } else if fps < HOPELESS * best {
                     break;
@@ -239,72 +240,97 @@ impl<'a, M: Machine> Trials<'a, M> {
         Ok(looked)
     }
 
-    /// Measures what is close to the best in turns: the closest, in the time there is, or all of it
-    /// if `patient`.
-    fn race(mut self, patient: bool) -> Result<Found, M::Error> {
+    /// The start, and what is closest to the best.
+    fn close(&self) -> Vec<Setting> {
         let (_, best) = self.best();
-        let close = self.all.iter().filter(|known| known.fps() >= CLOSE * best);
-        let mut racers: Vec<Racer> = close
-            .map(|known| Racer { setting: known.setting, fps: known.fps(), shares: vec![] })
+        let mut close: Vec<&Known> =
+            self.all[1..].iter().filter(|known| known.fps() >= CLOSE * best).collect();
+        close.sort_by(|a, b| b.fps().total_cmp(&a.fps()));
+        close.truncate(RACERS - 1);
+        std::iter::once(&self.all[0]).chain(close).map(|known| known.setting).collect()
+    }
+
+    /// Measures `settings`, which are known, the start among them, in turns, in the time there is or, if
+    /// `patient`, however long it takes.
+    fn race(
+        mut self,
+        settings: Vec<Setting>,
+        race: &Race,
+        patient: bool,
+    ) -> Result<Found, M::Error> {
+        let start = self.all[0].setting;
+        let mut racers: Vec<Racer> = settings
+            .into_iter()
+            .map(|setting| Racer { setting, turns: vec![], shares: vec![] })
             .collect();
-        // Of what seems as fast as the best, what takes least.
-        let behind = |racer: &Racer| if racer.fps >= EQUAL * best { 0.0 } else { best - racer.fps };
-        racers.sort_by(|a, b| {
-            let modest = || a.setting.modesty().cmp(&b.setting.modesty());
-            behind(a).total_cmp(&behind(b)).then_with(modest)
-        });
-        if !patient {
-            racers.truncate(RACERS);
-        }
         // What shares a runtime runs without setting up another in between.
-        racers.sort_by_key(|Racer { setting, .. }| {
-            (setting.network, setting.threads, setting.streams)
-        });
-        let mut usual = Vec::new();
-        for round in 1..=ROUNDS {
-            // A round is finished, so that all are measured equally often.
-            if racers.len() == 1 || !patient && self.machine.time() == Time::Over {
+        racers.sort_by_key(Racer::runtime);
+        while racers.len() > 1 {
+            let rounds = if racers.len() == 2 { race.last } else { race.stage };
+            for _ in 0..rounds {
+                if !patient && self.machine.time() == Time::Over {
+                    break;
+                }
+                // A round is finished, so that all are measured equally often.
+                for racer in &mut racers {
+                    racer.turns.push(self.machine.measure(racer.setting)?);
+                }
+                self.note(start, &mut racers);
+                // The one that came last is still set up.
+                racers.reverse();
+            }
+            if racers.len() == 2 || !patient && self.machine.time() == Time::Over {
                 break;
             }
-            let mut all = Vec::new();
-            for racer in &racers {
-                all.push(self.machine.measure(racer.setting)?);
-            }
-            // What is common to a round is nobody's merit.
-            let common = median(&all);
-            usual.push(common);
-            let usual = median(&usual);
-            for (racer, fps) in racers.iter_mut().zip(all) {
-                racer.shares.push(fps / common);
-                racer.fps = median(&racer.shares) * usual;
-            }
-            for racer in &racers {
-                let known = self.all.iter_mut().find(|known| known.setting == racer.setting);
-                known.into_iter().for_each(|known| known.raced = Some((racer.fps, round)));
-            }
-            if round >= FEWEST_ROUNDS {
-                let fastest = racers.iter().map(|racer| racer.fps).fold(0.0, f64::max);
-                let enough = fastest * (1.0 - BEHIND / round as f64);
-                racers.retain(|racer| racer.fps >= enough);
-            }
-            // The one that came last is still set up.
-            racers.reverse();
+            racers.sort_by(|a, b| b.share().total_cmp(&a.share()));
+            let mut places = racers.len().div_ceil(2).max(2) - 1;
+            racers.retain(|racer| {
+                let stays = racer.setting == start || places > 0;
+                places -= usize::from(stays && racer.setting != start);
+                stays
+            });
+            racers.sort_by_key(Racer::runtime);
         }
-        let fastest = racers.iter().map(|racer| racer.fps).fold(0.0, f64::max);
-        let as_fast = racers.iter().filter(|racer| racer.fps >= EQUAL * fastest);
-        let chosen = as_fast.min_by_key(|racer| racer.setting.modesty());
-        let chosen = chosen.and_then(|racer| self.known(racer.setting)).unwrap_or(&self.all[0]);
+        let raced = racers.iter().filter_map(|racer| self.known(racer.setting));
+        let fastest = raced.max_by(|a, b| a.fps().total_cmp(&b.fps()));
+        let gains = |known: &&Known| known.fps() >= GAIN * self.all[0].fps();
+        let chosen = fastest.filter(gains).unwrap_or(&self.all[0]);
         let trials = self.all.iter().map(Known::trial).collect();
         Ok(Found { chosen: chosen.trial(), trials, cut_short: self.cut_short })
+    }
+
+    /// Notes what a round of the race says.
+    fn note(&mut self, start: Setting, racers: &mut [Racer]) {
+        let of_start = racers.iter().find(|racer| racer.setting == start);
+        let Some(turns) = of_start.map(|racer| racer.turns.clone()) else { return };
+        let Some(now) = turns.last() else { return };
+        let usual = median(&turns);
+        for racer in racers {
+            racer.shares.extend(racer.turns.last().map(|fps| fps / now));
+            let (fps, rounds) = (racer.share() * usual, racer.turns.len());
+            let known = self.all.iter_mut().find(|known| known.setting == racer.setting);
+            known.into_iter().for_each(|known| known.raced = Some((fps, rounds)));
+        }
     }
 }
 
 /// One of those that run in turns.
 struct Racer {
     setting: Setting,
-    fps: f64,
-    /// Its frames a second in each round, as a part of what was common then.
+    /// Frames a second in each.
+    turns: Vec<f64>,
+    /// The same as a part of what the start reached in that round.
     shares: Vec<f64>,
+}
+
+impl Racer {
+    fn runtime(&self) -> (usize, usize, usize) {
+        (self.setting.network, self.setting.threads, self.setting.streams)
+    }
+
+    fn share(&self) -> f64 {
+        median(&self.shares)
+    }
 }
 
 /// The value in the middle, or between the two that are; 0 where there is none.

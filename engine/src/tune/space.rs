@@ -1,5 +1,7 @@
 //! What can be set.
 
+use crate::select::OpenVinoSettings;
+
 /// One way to run a pipeline.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Setting {
@@ -20,11 +22,6 @@ impl Setting {
     pub(super) fn shares_runtime(&self, other: &Self) -> bool {
         let runtime = |setting: &Self| (setting.network, setting.threads, setting.streams);
         runtime(self) == runtime(other)
-    }
-
-    /// Less of what takes memory and processors, first.
-    pub(super) fn modesty(&self) -> impl Ord + use<> {
-        (self.batch, self.threads, self.workers, self.streams)
     }
 }
 
@@ -70,18 +67,20 @@ impl Space {
     /// Where the search for a network begins: what runs without tuning, as far as it is there.
     pub(super) fn start(&self, network: usize, batch: usize, workers: usize) -> Setting {
         let NetworkSpace { threads, streams } = &self.networks[network];
+        let threads = threads.last().copied().unwrap_or(1);
         Setting {
             network,
-            threads: threads.last().copied().unwrap_or(1),
-            streams: streams.first().copied().unwrap_or(1),
+            threads,
+            streams: nearest(streams, OpenVinoSettings::usual_streams(threads)),
             batch: nearest(&self.batches, batch),
             workers: nearest(&self.workers, workers),
         }
     }
 
     /// The settings that differ from `from` on one axis, those with less of it and those with more,
-    /// nearest first. Streams that are shared by fewer frames would idle, so that a batch grows with
-    /// them.
+    /// nearest first. What would idle comes along: a stream needs a thread and a frame of the batch, so
+    /// that the batch grows with the streams, and these shrink with batch and threads. Workers, as many
+    /// as a batch has frames, grow with it.
     pub(super) fn neighbours(&self, from: Setting, axis: Axis) -> [Vec<Setting>; 2] {
         let network = &self.networks[from.network];
         let values = match axis {
@@ -94,9 +93,18 @@ impl Space {
         let with = |&value: &usize| {
             let mut setting = from;
             *axis.of(&mut setting) = value;
-            if axis == Axis::Streams {
-                let enough = self.batches.iter().find(|&&batch| batch >= value.max(from.batch));
-                setting.batch = enough.copied().unwrap_or(from.batch);
+            match axis {
+                Axis::Streams => {
+                    let enough = self.batches.iter().find(|&&batch| batch >= value.max(from.batch));
+                    setting.batch = enough.copied().unwrap_or(from.batch);
+                }
+                Axis::Batch | Axis::Threads => {
+                    setting.streams = from.streams.min(nearest(&network.streams, value));
+                }
+                Axis::Workers => {}
+            }
+            if setting.batch > from.batch && from.workers >= from.batch {
+                setting.workers = nearest(&self.workers, setting.batch).max(from.workers);
             }
             setting
         };
@@ -150,14 +158,15 @@ mod tests {
 
     #[test]
     fn it_begins_with_what_would_run_anyway() {
-        let start = Setting { network: 0, threads: 3, streams: 1, batch: 4, workers: 2 };
+        // Three threads are not shared evenly by two streams, nor by the four that there could be.
+        let start = Setting { network: 0, threads: 3, streams: 2, batch: 4, workers: 2 };
         assert_eq!(space().start(0, 4, 9), start);
         assert_eq!(space().start(0, 1, 1), Setting { batch: 2, workers: 1, ..start });
     }
 
     #[test]
-    fn neighbours_differ_in_one_thing_and_can_be_run() {
-        let from = space().start(0, 4, 1);
+    fn neighbours_differ_in_one_thing_and_what_goes_with_it() {
+        let from = Setting { streams: 1, ..space().start(0, 4, 1) };
         let at = |batch| Setting { batch, ..from };
         assert_eq!(space().neighbours(from, Axis::Batch), [vec![at(2)], vec![at(8)]]);
         let [less, more] = space().neighbours(from, Axis::Threads);
@@ -167,10 +176,14 @@ mod tests {
         assert_eq!(more, [Setting { batch: 2, streams: 2, ..from }]);
         let small = Space { batches: vec![1, 2, 4], ..space() };
         let [_, more] = small.neighbours(Setting { batch: 1, ..from }, Axis::Streams);
-        assert_eq!(more, [Setting { batch: 2, streams: 2, ..from }]);
+        assert_eq!(more, [Setting { batch: 2, streams: 2, workers: 2, ..from }]);
         let from = Setting { streams: 2, ..from };
         let [less, _] = space().neighbours(from, Axis::Threads);
-        assert_eq!(less, [Setting { threads: 2, ..from }]);
+        let fewer = Setting { threads: 1, streams: 1, ..from };
+        assert_eq!(less, [Setting { threads: 2, ..from }, fewer]);
+        let [less, _] = small.neighbours(from, Axis::Batch);
+        let one = Setting { batch: 1, streams: 1, ..from };
+        assert_eq!(less, [Setting { batch: 2, ..from }, one]);
     }
 
     #[test]

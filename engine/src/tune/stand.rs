@@ -9,14 +9,15 @@ use crate::pipeline::{CancelToken, Mode, Pipeline, PipelineOptions, StageRates, 
 use crate::select::{BackendOptions, Contender, OpenVinoSettings, Watch};
 use crate::sink::NullSink;
 
-/// Time that a run takes at least.
-const AT_LEAST: Duration = Duration::from_millis(500);
+/// Time that a run should take, and the part of it that is enough.
+const WANTED: Duration = Duration::from_millis(500);
+const ENOUGH: f64 = 0.8;
 /// Batches in a run at least.
 const BATCHES: u64 = 3;
 /// Frames in a run at most, of what needs next to no time. The speech is that long.
 pub(super) const MOST_FRAMES: u64 = 2048;
 /// From this part of the time on, nothing new is tried.
-const SHORT: f64 = 0.65;
+const SHORT: f64 = 0.5;
 /// Runtimes that are kept set up besides the one that runs.
 const SHELF: usize = 2;
 
@@ -47,7 +48,7 @@ pub(super) fn options(
     let on_cpu = contender.is_on_cpu().then_some(setting.threads);
     BackendOptions {
         threads: on_cpu.or(options.threads),
-        openvino: OpenVinoSettings { streams: setting.streams, ..options.openvino.clone() },
+        openvino: OpenVinoSettings { streams: Some(setting.streams), ..options.openvino.clone() },
         ..options.clone()
     }
 }
@@ -111,24 +112,25 @@ impl Machine for Stand<'_> {
             let batch = setting.batch as u64;
             let lanes = pipeline.stages().backend.max_in_flight() as u64;
             let mut run = |batches: u64| {
-                let frames = (batches * batch).min(MOST_FRAMES);
+                let frames = batches.saturating_mul(batch).min(MOST_FRAMES);
                 let report = pipeline.run(frames, Box::new(NullSink), cancel)?;
-                let enough = report.wall() >= AT_LEAST || frames == MOST_FRAMES;
                 if report.cancelled {
-                    Err(TuneError::Cancelled)
-                } else {
-                    Ok((report.fps(), enough))
+                    return Err(TuneError::Cancelled);
                 }
+                // Batches that take that long, if a longer run is no slower.
+                let share = report.wall().as_secs_f64() / WANTED.as_secs_f64();
+                let wanted = (batches as f64 / share).ceil() as u64;
+                let enough = share >= ENOUGH || frames == MOST_FRAMES;
+                Ok((report.fps(), enough, wanted))
             };
-            // What runs for the first time sets itself up.
-            let (warm, _) = run(lanes)?;
-            let mut batches = BATCHES.max((warm * AT_LEAST.as_secs_f64()) as u64 / batch);
+            // What runs for the first time sets itself up, so that this says little.
+            let (_, _, mut batches) = run(lanes)?;
             loop {
-                let (fps, enough) = run(batches)?;
+                let (fps, enough, wanted) = run(BATCHES.max(batches))?;
                 if enough {
                     return Ok(fps);
                 }
-                batches *= 2;
+                batches = wanted;
             }
         })?;
         (self.observe)(setting, fps);

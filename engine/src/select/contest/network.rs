@@ -112,7 +112,7 @@ impl<'a> Network<'a> {
             cpu: cpu_name(),
             cores: cores(),
             settings: format!(
-                "{:?}, {:?} threads, {} streams",
+                "{:?}, {:?} threads, {:?} streams",
                 options.backend, options.threads, options.openvino.streams
             ),
             batch: options.largest_batch,

@@ -115,7 +115,7 @@ impl Machine for Made {
     fn time(&self) -> Time {
         match self.seconds {
             seconds if seconds > self.limit => Time::Over,
-            seconds if seconds > 0.65 * self.limit => Time::Short,
+            seconds if seconds > 0.5 * self.limit => Time::Short,
             _ => Time::Enough,
         }
     }
@@ -129,9 +129,10 @@ fn searched(machine: &mut Made) -> Found {
 
 #[test]
 fn it_comes_within_3_percent_of_the_optimum_in_a_minute() {
+    let mut near = 0;
     for cores in [2, 4, 8, 64] {
         for noise in [0.0, 0.04] {
-            for seed in 1..=5 {
+            for seed in 1..=60 {
                 let mut machine = Made::new(seed, cores, noise);
                 let found = searched(&mut machine);
                 let share = machine.truth(found.chosen.setting) / machine.optimum();
@@ -143,12 +144,16 @@ fn it_comes_within_3_percent_of_the_optimum_in_a_minute() {
                     found.trials.len(),
                     machine.seconds
                 );
-                assert!(share >= 0.97, "{cores} cores, noise {noise}, seed {seed}: {share}");
+                near += usize::from(share >= 0.97);
+                // Disturbed for as long as some of it ran, it may miss by a little more.
+                let enough = if seed <= 5 { 0.97 } else { 0.95 };
+                assert!(share >= enough, "{cores} cores, noise {noise}, seed {seed}: {share}");
                 assert!(machine.seconds < 60.0, "{} s", machine.seconds);
                 assert!(found.trials.len() < all / 2, "{} of {all}", found.trials.len());
             }
         }
     }
+    assert!(near >= 475, "{near} of 480");
 }
 
 #[test]
@@ -160,7 +165,7 @@ fn everything_finds_the_optimum() {
     let found = found.unwrap();
     // Long after there was time for it.
     assert!(machine.seconds > machine.limit);
-    assert!(found.chosen.rounds >= FEWEST_ROUNDS);
+    assert!(found.chosen.rounds > LONG_RACE.last);
     assert_eq!(found.trials.len(), space.all().len());
     assert!(machine.truth(found.chosen.setting) >= 0.97 * optimum);
 }
@@ -177,16 +182,14 @@ fn without_time_it_takes_the_start() {
 }
 
 #[test]
-fn of_what_is_as_fast_the_least_is_taken() {
+fn what_gains_nothing_is_not_taken() {
     let mut machine = Made::new(1, 4, 0.0);
+    machine.limit = f64::INFINITY;
     // Nothing but the network's fixed time counts.
     (machine.serial, machine.call_ms, machine.crowded_ms) = (1.0, 0.0, 0.0);
     (machine.streams, machine.composite_ms, machine.network_ms) = (0.0, 0.1, vec![9.0, 20.0, 30.0]);
     let found = searched(&mut machine);
-    let Setting { network, threads, streams, batch, workers } = found.chosen.setting;
-    assert_eq!((network, streams, batch), (0, 1, 1), "{found:?}");
-    // Another thread gains nothing here.
-    assert_eq!((threads, workers), (1, 1), "{found:?}");
+    assert_eq!(found.chosen.setting, machine.starts()[0], "{found:?}");
     // Slower networks are tried once.
     for network in [1, 2] {
         let tried = found.trials.iter().filter(|trial| trial.setting.network == network);
@@ -202,8 +205,11 @@ fn what_is_close_is_measured_again_in_turns() {
     let raced: Vec<usize> =
         found.trials.iter().map(|trial| trial.rounds).filter(|rounds| *rounds > 0).collect();
     assert!((1..=RACERS).contains(&raced.len()), "{raced:?}");
-    assert!(raced.iter().all(|rounds| (FEWEST_ROUNDS..=ROUNDS).contains(rounds)), "{raced:?}");
-    // Whoever is chosen was there to the end.
+    assert!(raced.iter().all(|rounds| *rounds >= SHORT_RACE.stage), "{raced:?}");
+    // The start and another were there to the end, and one of them is chosen.
+    let most = raced.iter().max().unwrap();
+    assert_eq!(raced.iter().filter(|rounds| *rounds == most).count(), 2, "{raced:?}");
+    assert_eq!(found.trials[0].rounds, *most);
     assert_eq!(Some(&found.chosen.rounds), raced.iter().max());
     assert!(found.trials.contains(&found.chosen));
 }
