@@ -16,7 +16,7 @@ use engine::profile::{Profile, Subject};
 use engine::select::{BackendOptions, Contender, Watch, identify, is_engine};
 use engine::tune::{FRAMES, Setting, TuneOptions, first, tune};
 
-use crate::args::{BackendChoice, TuneArgs};
+use crate::args::{BackendArgs, BackendChoice, TuneArgs};
 use crate::output::note;
 use crate::outputs::inputs;
 use crate::profile::Picked;
@@ -111,6 +111,7 @@ fn check(args: &TuneArgs) -> Result<()> {
 
 /// The setting of the profile `from` in the file `path`, which the search begins with.
 fn begin(
+    args: &TuneArgs,
     path: &Path,
     from: &Profile,
     subject: Option<&Subject>,
@@ -122,9 +123,26 @@ fn begin(
     if !differs.is_empty() {
         bail!("--from {path}: is a profile of something else: {}", differs.join(", "));
     }
-    from.setting(contenders).with_context(|| {
-        format!("--from {path}: runs {from}; expected what is near the fastest here")
-    })
+    let Some(setting) = from.setting(contenders) else {
+        let near: Vec<String> = contenders.iter().map(Contender::to_string).collect();
+        bail!(
+            "--from {path}: runs {from}; expected what is near the fastest here: {}",
+            near.join(", ")
+        );
+    };
+    let one = |given: Option<u16>| given.map(usize::from).into_iter().collect::<Vec<_>>();
+    let BackendArgs { threads, openvino, .. } = &args.backend;
+    for (name, value, given) in [
+        ("batch", setting.batch, args.batch.clone()),
+        ("workers", setting.workers, args.workers.clone()),
+        ("threads", setting.threads, one(*threads)),
+        ("streams", setting.streams, one(openvino.streams)),
+    ] {
+        if !given.is_empty() && !given.contains(&value) {
+            bail!("--from {path}: {name} is {value}, which --{name} leaves out");
+        }
+    }
+    Ok(setting)
 }
 
 /// Searches, and writes and says what was found.
@@ -156,7 +174,7 @@ fn found(
         bail!("--json is {}, where the profile is kept; name another file", json.display());
     }
     if let (Some(path), Some(from)) = (&args.from, from) {
-        search.from = Some(begin(path, from, subject.as_ref(), contenders)?);
+        search.from = Some(begin(args, path, from, subject.as_ref(), contenders)?);
     }
     let (start, runtime) =
         first(contenders, options, &search).context("nothing runs this network")?;

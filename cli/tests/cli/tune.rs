@@ -217,7 +217,9 @@ fn a_search_begins_with_a_profile() {
     // What no search would begin with.
     let text = fs::read_to_string(work.path("p.json")).unwrap();
     work.write("p.json", text.replace("\"batch\": 2", "\"batch\": 5"));
-    tune(&work, &["--from", "p.json", "--json", "t.json", "-o", "q.json"]).assert_ok();
+    let all = ["tune", "--package", "pkg", "--seconds", "1", "--from", "p.json"];
+    let files = ["--json", "t.json", "-o", "q.json"];
+    work.run(&[&all[..], &EXACT, &files].concat()).assert_ok();
     let report = json(&work, "t.json");
     let first = &report["trials"][0];
     assert_eq!((&first["batch"], &first["workers"]), (&5.into(), &1.into()), "{report}");
@@ -229,12 +231,13 @@ fn a_search_begins_with_a_profile() {
     refused(&["--from", "p.json", "-o", "p.json"], &["-o is p.json", "the profile"]);
     refused(
         &["--from", "p.json", "--inputs", "derived"],
-        &["--from p.json: is a profile of something else: --inputs (package, here derived)"],
+        &["--from p.json: is a profile of something else: ", "--inputs (package, here derived)"],
     );
+    refused(&["--from", "p.json"], &["--from p.json: batch is 5, which --batch leaves out"]);
     work.write("p.json", text.replace("\"fp32\"", "\"auto\""));
     refused(
         &["--from", "p.json"],
-        &["--from p.json: runs onnxruntime, threads", "expected what is near the fastest here"],
+        &["--from p.json: runs onnxruntime, threads", "near the fastest here: onnxruntime fp32"],
     );
     let args = ["tune", "--package", "pkg", "--from", "p.json"];
     work.run(&[&args[..], &SIMULATED].concat()).assert_refused(&["--from p.json", "no network"]);

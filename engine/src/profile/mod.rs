@@ -157,6 +157,11 @@ impl Profile {
                 return Err(format!("{field} is {found}, not 0 or more"));
             }
         }
+        if let (Some(threads), streams) = (self.threads, self.streams)
+            && streams > threads
+        {
+            return Err(format!("streams is {streams}, more than threads, which is {threads}"));
+        }
         if self.quantized && self.subject.quantized.is_none() {
             return Err("quantized is true, but subject.quantized is null".to_owned());
         }
@@ -297,6 +302,10 @@ mod tests {
             (text.replace("\"workers\": 3", "\"workers\": 257"), "workers is 257, not 1 to 256"),
             (text.replace("\"threads\": 2", "\"threads\": 5000"), "threads is 5000, not 1 to 1024"),
             (text.replace("\"streams\": 1", "\"streams\": 0"), "streams is 0, not 1 to 1024"),
+            (
+                text.replace("\"streams\": 1", "\"streams\": 3"),
+                "streams is 3, more than threads, which is 2",
+            ),
             (text.replace("\"fps\"", "\"speed\""), "unknown field `speed`"),
             (text.replace("\"fps\": 39.5", "\"fps\": -1.5"), "fps is -1.5, not 0 or more"),
             (
