@@ -3,6 +3,7 @@
 mod report;
 
 use std::path::Path;
+use std::slice::from_ref;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
@@ -16,7 +17,7 @@ use engine::profile::{Profile, Subject};
 use engine::select::{BackendOptions, Contender, Watch, identify, is_engine};
 use engine::tune::{FRAMES, Setting, TuneOptions, first, tune};
 
-use crate::args::{BackendArgs, BackendChoice, TuneArgs};
+use crate::args::{BackendChoice, TuneArgs};
 use crate::output::note;
 use crate::outputs::inputs;
 use crate::profile::Picked;
@@ -111,11 +112,12 @@ fn check(args: &TuneArgs) -> Result<()> {
 
 /// The setting of the profile `from` in the file `path`, which the search begins with.
 fn begin(
-    args: &TuneArgs,
     path: &Path,
     from: &Profile,
     subject: Option<&Subject>,
     contenders: &[Contender],
+    options: &BackendOptions,
+    search: &TuneOptions,
 ) -> Result<Setting> {
     let path = path.display();
     let Some(subject) = subject else { bail!("--from {path}: there is no network to run it with") };
@@ -130,15 +132,13 @@ fn begin(
             near.join(", ")
         );
     };
-    let one = |given: Option<u16>| given.map(usize::from).into_iter().collect::<Vec<_>>();
-    let BackendArgs { threads, openvino, .. } = &args.backend;
     for (name, value, given) in [
-        ("batch", setting.batch, args.batch.clone()),
-        ("workers", setting.workers, args.workers.clone()),
-        ("threads", setting.threads, one(*threads)),
-        ("streams", setting.streams, one(openvino.streams)),
+        ("batch", setting.batch, search.batches.as_deref()),
+        ("workers", setting.workers, search.workers.as_deref()),
+        ("threads", setting.threads, options.threads.as_ref().map(from_ref)),
+        ("streams", setting.streams, search.streams.as_ref().map(from_ref)),
     ] {
-        if !given.is_empty() && !given.contains(&value) {
+        if given.is_some_and(|given| !given.contains(&value)) {
             bail!("--from {path}: {name} is {value}, which --{name} leaves out");
         }
     }
@@ -174,7 +174,7 @@ fn found(
         bail!("--json is {}, where the profile is kept; name another file", json.display());
     }
     if let (Some(path), Some(from)) = (&args.from, from) {
-        search.from = Some(begin(args, path, from, subject.as_ref(), contenders)?);
+        search.from = Some(begin(path, from, subject.as_ref(), contenders, options, &search)?);
     }
     let (start, runtime) =
         first(contenders, options, &search).context("nothing runs this network")?;

@@ -137,8 +137,7 @@ impl Options {
             },
             openvino: OpenVinoSettings {
                 library: paths.openvino_library.map(path).transpose()?,
-                streams: Some(count("streams", raw.streams, 0, 1024)?)
-                    .filter(|&streams| streams > 0),
+                streams: positive(count("streams", raw.streams, 0, 1024)?),
             },
             ..BackendOptions::default()
         };

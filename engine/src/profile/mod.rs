@@ -157,9 +157,10 @@ impl Profile {
                 return Err(format!("{field} is {found}, not 0 or more"));
             }
         }
-        if let (Some(threads), streams) = (self.threads, self.streams)
-            && streams > threads
+        if let Some(threads) = self.threads
+            && self.streams > threads
         {
+            let streams = self.streams;
             return Err(format!("streams is {streams}, more than threads, which is {threads}"));
         }
         if self.quantized && self.subject.quantized.is_none() {

@@ -83,7 +83,8 @@ impl Subject {
         [run, machine]
     }
 
-    /// The file in which [`pick`](super::pick) looks for a profile of it, in a folder that is made where needed.
+    /// The file in which [`pick`](super::pick) looks for a profile of it, in a folder that is made where
+    /// needed.
     ///
     /// # Errors
     /// When no such place is known, or it takes no files.

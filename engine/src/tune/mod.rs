@@ -70,8 +70,8 @@ pub struct Tuned {
 }
 
 /// Finds the fastest setting for `stages`, whose backend is the one of `contenders` that [`first`]
-/// says, set up as it says, and whose speech has [`FRAMES`] frames. `options` are those that the contenders
-/// were found with. `observe` takes each setting that was measured, and its frames a second.
+/// says, set up as it says, and whose speech has [`FRAMES`] frames. `options` are those that the
+/// contenders were found with. `observe` takes each setting that was measured, and its frames a second.
 ///
 /// # Errors
 /// When a runtime cannot be set up, a run fails, or `cancel` says so.

@@ -19,9 +19,9 @@ const LOOKS: usize = 2;
 /// What reaches this part of the best takes part in the race that ends a search, at most so many.
 const CLOSE: f64 = 0.9;
 const RACERS: usize = 5;
-const SHORT_RACE: Race = Race { stage: 2, last: 10 };
+const SHORT_RACE: Race = Race { stage: 2, last: 10, patient: false };
 /// The race of all settings there are.
-const LONG_RACE: Race = Race { stage: 4, last: 40 };
+const LONG_RACE: Race = Race { stage: 4, last: 40, patient: true };
 /// What wins has to be this much faster than the start in the end: less is chance, and no gain.
 const GAIN: f64 = 1.02;
 
@@ -77,6 +77,8 @@ struct Race {
     stage: usize,
     /// Rounds of the last one at most.
     last: usize,
+    /// Whether it goes on however long it takes, else while there is time.
+    patient: bool,
 }
 
 /// Looks for the fastest setting, from `starts` on: the first setting of each network, the network
@@ -107,7 +109,7 @@ pub(super) fn search<M: Machine>(
         }
     }
     let racers = trials.close();
-    trials.race(racers, &SHORT_RACE, false).map(Some)
+    trials.race(racers, &SHORT_RACE).map(Some)
 }
 
 /// Measures every setting of `space` in turns, the first of `starts` first, however long that takes.
@@ -121,7 +123,7 @@ pub(super) fn exhaust<M: Machine>(
     let all: Vec<Setting> = std::iter::once(first).chain(others).collect();
     let unknown = |&setting: &Setting| Known { setting, looks: vec![], raced: None };
     let trials = Trials { machine, all: all.iter().map(unknown).collect(), cut_short: false };
-    trials.race(all, &LONG_RACE, true).map(Some)
+    trials.race(all, &LONG_RACE).map(Some)
 }
 
 /// A setting, and what is known about it.
@@ -250,46 +252,33 @@ impl<'a, M: Machine> Trials<'a, M> {
         std::iter::once(&self.all[0]).chain(close).map(|known| known.setting).collect()
     }
 
-    /// Measures `settings`, which are known, the start among them, in turns, in the time there is or, if
-    /// `patient`, however long it takes.
-    fn race(
-        mut self,
-        settings: Vec<Setting>,
-        race: &Race,
-        patient: bool,
-    ) -> Result<Found, M::Error> {
+    /// Measures `settings`, which are known, the start among them, in turns.
+    fn race(mut self, settings: Vec<Setting>, race: &Race) -> Result<Found, M::Error> {
         let start = self.all[0].setting;
-        let mut racers: Vec<Racer> = settings
-            .into_iter()
-            .map(|setting| Racer { setting, turns: vec![], shares: vec![] })
-            .collect();
-        // What shares a runtime runs without setting up another in between.
-        racers.sort_by_key(Racer::runtime);
+        let racer = |setting| Racer { setting, shares: vec![] };
+        let mut racers: Vec<Racer> = settings.into_iter().map(racer).collect();
+        // What the start reached.
+        let mut usual = Vec::new();
         while racers.len() > 1 {
+            // What shares a runtime runs without setting up another in between.
+            racers.sort_by_key(|racer| racer.setting.runtime());
             let rounds = if racers.len() == 2 { race.last } else { race.stage };
             for _ in 0..rounds {
-                if !patient && self.machine.time() == Time::Over {
+                if self.is_over(race) {
                     break;
                 }
-                // A round is finished, so that all are measured equally often.
-                for racer in &mut racers {
-                    racer.turns.push(self.machine.measure(racer.setting)?);
-                }
-                self.note(start, &mut racers);
+                self.round(start, &mut racers, &mut usual)?;
                 // The one that came last is still set up.
                 racers.reverse();
             }
-            if racers.len() == 2 || !patient && self.machine.time() == Time::Over {
+            if racers.len() == 2 || self.is_over(race) {
                 break;
             }
-            racers.sort_by(|a, b| b.share().total_cmp(&a.share()));
-            let mut places = racers.len().div_ceil(2).max(2) - 1;
-            racers.retain(|racer| {
-                let stays = racer.setting == start || places > 0;
-                places -= usize::from(stays && racer.setting != start);
-                stays
+            racers.sort_by(|a, b| {
+                let goes_on = (b.setting == start).cmp(&(a.setting == start));
+                goes_on.then_with(|| b.share().total_cmp(&a.share()))
             });
-            racers.sort_by_key(Racer::runtime);
+            racers.truncate(racers.len().div_ceil(2));
         }
         let raced = racers.iter().filter_map(|racer| self.known(racer.setting));
         let fastest = raced.max_by(|a, b| a.fps().total_cmp(&b.fps()));
@@ -299,35 +288,45 @@ impl<'a, M: Machine> Trials<'a, M> {
         Ok(Found { chosen: chosen.trial(), trials, cut_short: self.cut_short })
     }
 
-    /// Notes what a round of the race says.
-    fn note(&mut self, start: Setting, racers: &mut [Racer]) {
-        let of_start = racers.iter().find(|racer| racer.setting == start);
-        let Some(turns) = of_start.map(|racer| racer.turns.clone()) else { return };
-        let Some(now) = turns.last() else { return };
-        let usual = median(&turns);
-        for racer in racers {
-            racer.shares.extend(racer.turns.last().map(|fps| fps / now));
-            let (fps, rounds) = (racer.share() * usual, racer.turns.len());
-            let known = self.all.iter_mut().find(|known| known.setting == racer.setting);
-            known.into_iter().for_each(|known| known.raced = Some((fps, rounds)));
+    fn is_over(&self, race: &Race) -> bool {
+        !race.patient && self.machine.time() == Time::Over
+    }
+
+    /// Measures each of `racers` once, so that all are measured equally often, and notes what that says.
+    fn round(
+        &mut self,
+        start: Setting,
+        racers: &mut [Racer],
+        usual: &mut Vec<f64>,
+    ) -> Result<(), M::Error> {
+        let mut all = Vec::with_capacity(racers.len());
+        for racer in racers.iter() {
+            let fps = self.machine.measure(racer.setting)?;
+            if racer.setting == start {
+                usual.push(fps);
+            }
+            all.push(fps);
         }
+        let Some(&now) = usual.last() else { return Ok(()) };
+        let usual = median(usual);
+        for (racer, fps) in racers.iter_mut().zip(all) {
+            racer.shares.push(fps / now);
+            let raced = Some((racer.share() * usual, racer.shares.len()));
+            let known = self.all.iter_mut().find(|known| known.setting == racer.setting);
+            known.into_iter().for_each(|known| known.raced = raced);
+        }
+        Ok(())
     }
 }
 
 /// One of those that run in turns.
 struct Racer {
     setting: Setting,
-    /// Frames a second in each.
-    turns: Vec<f64>,
-    /// The same as a part of what the start reached in that round.
+    /// Frames a second in each round, as a part of what the start reached in it.
     shares: Vec<f64>,
 }
 
 impl Racer {
-    fn runtime(&self) -> (usize, usize, usize) {
-        (self.setting.network, self.setting.threads, self.setting.streams)
-    }
-
     fn share(&self) -> f64 {
         median(&self.shares)
     }

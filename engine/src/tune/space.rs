@@ -18,10 +18,14 @@ pub struct Setting {
 }
 
 impl Setting {
+    /// What a runtime is set up for: network, threads, streams.
+    pub(super) fn runtime(&self) -> (usize, usize, usize) {
+        (self.network, self.threads, self.streams)
+    }
+
     /// Whether the same runtime, set up in the same way, runs both.
     pub(super) fn shares_runtime(&self, other: &Self) -> bool {
-        let runtime = |setting: &Self| (setting.network, setting.threads, setting.streams);
-        runtime(self) == runtime(other)
+        self.runtime() == other.runtime()
     }
 }
 
