@@ -162,12 +162,25 @@ fn frames_are_those_of_the_exact_network_complete_and_in_order() {
 }
 
 #[test]
+fn every_stream_has_a_frame_while_a_batch_is_handed_over() {
+    let Some(library) = library() else { return };
+    let (_folder, model) = sample();
+    for (threads, streams, batch, in_flight) in
+        [(2, 1, 1, 2), (2, 2, 1, 3), (2, 2, 2, 2), (2, 2, 256, 2), (4, 4, 3, 3), (4, 3, 2, 3)]
+    {
+        let options = OpenVinoOptions { threads, streams, ..options(&library) };
+        let backend = OpenVino::open(&model, &options).unwrap();
+        assert_eq!(backend.max_in_flight(batch), in_flight, "{streams} streams, batch {batch}");
+    }
+}
+
+#[test]
 fn two_batches_are_in_flight_and_a_third_is_refused() {
     let Some(library) = library() else { return };
     let (folder, model) = sample();
     let mut backend = OpenVino::open(&model, &options(&library)).unwrap();
     assert_eq!((backend.name(), backend.provider()), ("openvino", "CPU fp32"));
-    assert_eq!((backend.max_in_flight(), backend.cpu_threads()), (2, 2));
+    assert_eq!((backend.max_in_flight(2), backend.cpu_threads()), (2, 2));
     let expected = predict(&mut backend, folder.path(), 1);
     let batch = |backend: &OpenVino, from, to| {
         let mut batch = backend.allocate(2).unwrap();

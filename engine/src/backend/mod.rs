@@ -66,8 +66,8 @@ pub trait Backend: Send {
     /// CPU threads that are busy while the network runs.
     fn cpu_threads(&self) -> usize;
 
-    /// How many batches may be in flight at one time, at least 1.
-    fn max_in_flight(&self) -> usize;
+    /// How many batches of `batch` frames may be in flight at one time, at least 1.
+    fn max_in_flight(&self, batch: usize) -> usize;
 
     /// Time per frame that is known beforehand because it is simulated, in milliseconds.
     fn nominal_ms(&self) -> Option<f64> {

@@ -74,7 +74,7 @@ impl Backend for Simulated {
         0
     }
 
-    fn max_in_flight(&self) -> usize {
+    fn max_in_flight(&self, _batch: usize) -> usize {
         2
     }
 

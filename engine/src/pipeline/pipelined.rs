@@ -89,8 +89,9 @@ pub(super) fn run(
         let assembling = named("assemble").spawn_scoped(scope, move || {
             guard.watch(|| assemble(filling, &empties, &filled_out, total, [cancel, failed]))
         });
-        let inferring = named("infer")
-            .spawn_scoped(scope, move || guard.watch(|| infer(backend, &filled, &completed_out)));
+        let inferring = named("infer").spawn_scoped(scope, move || {
+            guard.watch(|| infer(backend, options.batch, &filled, &completed_out))
+        });
         let compositing = named("composite").spawn_scoped(scope, move || {
             // The loop itself is one of the pool's workers: its jobs are joined where they are
             // forked, and nothing crosses the pool's shared queue.
@@ -213,10 +214,11 @@ fn assemble(
 
 fn infer(
     backend: &mut dyn Backend,
+    batch: usize,
     filled: &Receiver<HostBatch>,
     completed: &Sender<Completed>,
 ) -> Result<(), PipelineError> {
-    let room = backend.max_in_flight();
+    let room = backend.max_in_flight(batch);
     let mut flying = VecDeque::with_capacity(room);
     let mut handing_over = None;
     loop {

@@ -153,7 +153,7 @@ fn trial(
 ) -> Result<(Stages, Trial), PipelineError> {
     let mut pipeline = Pipeline::new(stages, options)?;
     // A lane captures its graph when a size comes for the second time.
-    let lanes = pipeline.stages().backend.max_in_flight();
+    let lanes = pipeline.stages().backend.max_in_flight(options.batch);
     let mut frames = (3 * lanes * options.batch) as u64;
     let hash = Hash::default();
     pipeline.run(frames, Box::new(hash.clone()), cancel)?;

@@ -143,7 +143,8 @@ impl Pipeline {
         batch: HostBatch,
         cancel: &CancelToken,
     ) -> Result<(f64, Completed), PipelineError> {
-        let spare = (self.stages.backend.max_in_flight() - 1).min(self.batches.len());
+        let in_flight = self.stages.backend.max_in_flight(self.options.batch);
+        let spare = (in_flight - 1).min(self.batches.len());
         let mut ready = vec![batch];
         for mut other in self.batches.split_off(self.batches.len() - spare) {
             let count = self.options.batch as u64;

@@ -118,7 +118,7 @@ impl Pipeline {
         in_range("--batch", options.batch, MAX_BATCH)?;
         in_range("--workers", options.workers, MAX_WORKERS)?;
         let batch = options.batch;
-        let batches = (0..Self::host_batches(&stages, options.mode))
+        let batches = (0..Self::host_batches(&stages, options))
             .map(|_| stages.backend.allocate(batch))
             .collect::<Result<_, _>>()?;
         let workers = rayon::ThreadPoolBuilder::new()
@@ -207,17 +207,17 @@ impl Pipeline {
 
     /// Replaces host batches that a failed run took with it.
     pub(super) fn restock(&mut self) -> Result<(), PipelineError> {
-        while self.batches.len() < Self::host_batches(&self.stages, self.options.mode) {
+        while self.batches.len() < Self::host_batches(&self.stages, self.options) {
             self.batches.push(self.stages.backend.allocate(self.options.batch)?);
         }
         Ok(())
     }
 
     /// One being filled or waiting to be run, those in flight, one being composited.
-    fn host_batches(stages: &Stages, mode: Mode) -> usize {
-        match mode {
+    fn host_batches(stages: &Stages, options: PipelineOptions) -> usize {
+        match options.mode {
             Mode::Sequential => 1,
-            Mode::Pipelined => stages.backend.max_in_flight() + 2,
+            Mode::Pipelined => stages.backend.max_in_flight(options.batch) + 2,
         }
     }
 

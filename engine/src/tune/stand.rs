@@ -110,7 +110,7 @@ impl Machine for Stand<'_> {
     fn measure(&mut self, setting: Setting) -> Result<f64, TuneError> {
         let fps = self.with(setting, |pipeline, cancel| {
             let batch = setting.batch as u64;
-            let lanes = pipeline.stages().backend.max_in_flight() as u64;
+            let lanes = pipeline.stages().backend.max_in_flight(setting.batch) as u64;
             let mut run = |batches: u64| {
                 let frames = batches.saturating_mul(batch).min(MOST_FRAMES);
                 let report = pipeline.run(frames, Box::new(NullSink), cancel)?;

@@ -193,7 +193,7 @@ impl Backend for Exact {
         1
     }
 
-    fn max_in_flight(&self) -> usize {
+    fn max_in_flight(&self, _batch: usize) -> usize {
         self.in_flight
     }
 

@@ -165,7 +165,7 @@ impl Backend for OnnxRuntime {
         self.threads
     }
 
-    fn max_in_flight(&self) -> usize {
+    fn max_in_flight(&self, _batch: usize) -> usize {
         1
     }
 

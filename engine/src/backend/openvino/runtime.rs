@@ -66,14 +66,13 @@ impl OpenVinoCpu {
 /// frame's bytes do not depend on the batch it is in. Only a network that takes n frames, no more and
 /// no fewer, is run for n at a time.
 ///
-/// Frames are computed on threads of OpenVINO's own. Two batches in flight keep them busy while one
-/// is handed over; where there are more streams than frames in a batch, it takes more.
+/// Frames are computed on threads of OpenVINO's own. As many batches are in flight as give every
+/// stream a frame, and one more, which keeps them busy while a batch is handed over.
 pub struct OpenVino {
     spec: ModelSpec,
     options: OpenVinoOptions,
-    /// Batches in flight go round.
+    /// As many as the smallest batches take.
     slots: Vec<Slot>,
-    next: usize,
     /// When the batch before was done.
     previous_end: Instant,
     library: openvino::OpenVino,
@@ -137,7 +136,7 @@ impl OpenVino {
         let slots = std::iter::once(requests).chain(others);
         let slots = slots.map(|requests| Slot { requests, started: now }).collect();
         let options = options.clone();
-        Ok(Self { spec, options, slots, next: 0, previous_end: now, library })
+        Ok(Self { spec, options, slots, previous_end: now, library })
     }
 
     /// What is known about the model.
@@ -221,6 +220,11 @@ fn frames_a_run(limit: BatchLimit) -> usize {
     }
 }
 
+/// Runs that `frames` frames take.
+fn runs(limit: BatchLimit, frames: usize) -> usize {
+    frames.div_ceil(frames_a_run(limit))
+}
+
 impl Backend for OpenVino {
     fn name(&self) -> &'static str {
         "openvino"
@@ -246,13 +250,13 @@ impl Backend for OpenVino {
         self.options.threads
     }
 
-    fn max_in_flight(&self) -> usize {
-        self.slots.len()
+    fn max_in_flight(&self, batch: usize) -> usize {
+        self.options.streams.div_ceil(runs(self.spec.batch_limit(), batch).max(1)) + 1
     }
 
     fn allocate(&self, capacity: usize) -> Result<HostBatch, BackendError> {
         self.spec.require_batch(capacity)?;
-        let runs = capacity / frames_a_run(self.spec.batch_limit());
+        let runs = runs(self.spec.batch_limit(), capacity);
         let Buffers { inputs: [image, audio], output } =
             Shapes::of(&self.spec).buffers(&self.library, runs)?;
         let [image, audio] = [image, audio].map(HostBuffer::tensors);
@@ -262,18 +266,15 @@ impl Backend for OpenVino {
 
     fn enqueue(&mut self, mut batch: HostBatch) -> Result<InFlight, BackendError> {
         let misused = |state| BackendError::Misused { attempt: "a batch was enqueued", state };
-        let index = self.next;
+        let free = self.slots.iter().position(|slot| !slot.requests.is_busy());
+        let index = free.ok_or(misused("as many are in flight as may be"))?;
         let slot = &mut self.slots[index];
-        if slot.requests.is_busy() {
-            return Err(misused("as many are in flight as may be"));
-        }
         let buffers = batch.take_buffers().and_then(|buffers| buffers.into_tensors().ok());
         let buffers = buffers.ok_or(misused("its memory is not what this backend allocated"))?;
         // Where a network takes n frames, what it makes of those that are missing is not read.
-        let runs = batch.len().div_ceil(frames_a_run(self.spec.batch_limit()));
+        let runs = runs(self.spec.batch_limit(), batch.len());
         slot.started = Instant::now();
         slot.requests.start(buffers, runs)?;
-        self.next = (index + 1) % self.slots.len();
         Ok(batch.into_flight(index as u64))
     }
 

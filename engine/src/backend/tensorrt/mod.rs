@@ -265,7 +265,7 @@ impl Backend for TensorRt {
         0
     }
 
-    fn max_in_flight(&self) -> usize {
+    fn max_in_flight(&self, _batch: usize) -> usize {
         self.count
     }
 

@@ -28,7 +28,7 @@ pub(super) fn ms_per_frame(
         BatchLimit::Fixed(n) => n,
         _ => batch.max(1),
     };
-    let depth = backend.max_in_flight();
+    let depth = backend.max_in_flight(capacity);
     let mut filled = Vec::with_capacity(depth);
     for _ in 0..depth {
         let mut batch = backend.allocate(capacity)?;
