@@ -98,6 +98,7 @@ impl<'a> Scene<'a> {
     /// network.
     pub(crate) fn open(request: Request<'a>, watch: &Watch<'_>) -> Result<(Self, Opened)> {
         let Request { root, frame, features, count, quiet, picked, .. } = request;
+        request.backend.check()?;
         let say = |line: String| (watch.say)(&line);
         if !root.is_dir() {
             let what = if root.exists() { "not a folder" } else { "no such folder" };

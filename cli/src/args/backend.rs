@@ -3,12 +3,16 @@
 use std::path::PathBuf;
 use std::str::FromStr;
 
+use anyhow::{Result, bail};
 use clap::{Args, ValueEnum};
 use engine::quality::DEFAULT_MIN_PSNR_DB;
 use engine::select::{self, BackendOptions, OpenVinoSettings, PrecisionChoice, TensorRtSettings};
 use engine_sys::Flavour;
 
 use super::bytes;
+
+/// Batches that TensorRT has on the GPU at one time.
+const DEFAULT_LANES: u8 = 2;
 
 /// Which network runs where.
 #[derive(Args, Clone)]
@@ -60,7 +64,7 @@ pub(crate) struct TensorRtArgs {
     #[arg(long, default_value = "auto", value_name = "auto|rtx|11|10")]
     pub(crate) flavour: FlavourChoice,
     /// Batches that are on the GPU at one time.
-    #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u8).range(1..=8))]
+    #[arg(long, value_name = "N", default_value_t = DEFAULT_LANES, value_parser = clap::value_parser!(u8).range(1..=8))]
     pub(crate) lanes: u8,
     /// With --compositor cuda: GPU memory that the package's frames may take [default: a quarter].
     #[arg(long, value_name = "SIZE", value_parser = bytes)]
@@ -156,6 +160,30 @@ impl BackendArgs {
             ("--streams", openvino.streams.is_some()),
         ];
         given.into_iter().find(|(_, given)| *given).map(|(name, _)| name)
+    }
+
+    /// Refuses options for TensorRT where something else was named.
+    pub(crate) fn check(&self) -> Result<()> {
+        if matches!(self.backend, BackendChoice::Auto | BackendChoice::Tensorrt) {
+            return Ok(());
+        }
+        let TensorRtArgs { tensorrt_lib, flavour, lanes, region_budget, .. } = &self.tensorrt;
+        let given = [
+            ("--tensorrt-lib", tensorrt_lib.is_some()),
+            ("--flavour", flavour.0.is_some()),
+            ("--lanes", *lanes != DEFAULT_LANES),
+            ("--region-budget", region_budget.is_some()),
+            ("--no-graphs", self.tensorrt.no_graphs),
+            ("--trust-engine", self.tensorrt.trust_engine),
+            ("--unverified", self.tensorrt.unverified),
+        ];
+        if let Some((option, _)) = given.into_iter().find(|(_, given)| *given) {
+            let backend = select::BackendChoice::from(self.backend).name();
+            bail!(
+                "{option} is for --backend tensorrt, and not for --backend {backend}; leave it out"
+            );
+        }
+        Ok(())
     }
 
     /// As the engine takes them, to run batches of up to `largest_batch` frames.

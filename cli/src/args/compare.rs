@@ -36,7 +36,8 @@ pub(crate) struct CompareArgs {
     /// The avatar package whose frames are made.
     #[arg(long, value_name = "DIR")]
     pub(crate) package: PathBuf,
-    /// Frames to compare, evenly spaced over the package, the first and the last among them.
+    /// Frames to compare, evenly spaced over the package, the first and the last among them; all of
+    /// them where there are fewer.
     #[arg(long, value_name = "N", default_value_t = 32, value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) frames: u32,
     /// Compare every frame of the package. Both networks' rectangles are kept in memory, 0.2 MB a

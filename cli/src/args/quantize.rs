@@ -33,7 +33,8 @@ pub(crate) struct QuantizeArgs {
     /// result is [default: the one that the network lies in].
     #[arg(long, value_name = "DIR")]
     pub(crate) package: Option<PathBuf>,
-    /// Frames to calibrate on, evenly spaced over the package; up to 8 others decide.
+    /// Frames to calibrate on, evenly spaced over the package, all where it has fewer; up to 8 others
+    /// decide.
     #[arg(long, value_name = "N", default_value_t = DEFAULT_FRAMES as u64, value_parser = clap::value_parser!(u64).range(1..=4096))]
     pub(crate) frames: u64,
     /// How close the worst frame has to come to that of the float network, inside its rectangle, in

@@ -14,7 +14,9 @@ use engine::frame::ModelGeometry;
 use engine::onnx::Model;
 use engine::pipeline::cores;
 use engine::quality::{CompositedFrames, Excerpt, Picture, composite};
-use engine::select::{self, BackendOptions, PrecisionChoice, ProviderChoice, Watch, is_engine};
+use engine::select::{
+    self, BackendOptions, OpenVinoSettings, PrecisionChoice, ProviderChoice, Watch, is_engine,
+};
 use engine::verify::evenly_spaced;
 
 use crate::args::{BackendChoice, CompareArgs};
@@ -128,6 +130,8 @@ fn reference_options(args: &CompareArgs, candidate: &BackendOptions) -> BackendO
         provider: Some(ProviderChoice::Cpu),
         precision,
         largest_batch: REFERENCE_BATCH,
+        // They change no frame, and another backend has none.
+        openvino: OpenVinoSettings { streams: None, ..candidate.openvino.clone() },
         ..candidate.clone()
     }
 }

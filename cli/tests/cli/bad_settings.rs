@@ -32,6 +32,25 @@ fn usage_errors_name_the_option_and_what_it_takes() {
 }
 
 #[test]
+fn what_only_tensorrt_has_is_refused_for_another_backend() {
+    let work = Workplace::new();
+    for (args, option) in [
+        (&["--lanes", "3"][..], "--lanes"),
+        (&["--no-graphs"], "--no-graphs"),
+        (&["--flavour", "rtx"], "--flavour"),
+        (&["--tensorrt-lib", "pkg"], "--tensorrt-lib"),
+        (&["--region-budget", "1GB"], "--region-budget"),
+        (&["--trust-engine"], "--trust-engine"),
+        (&["--unverified"], "--unverified"),
+    ] {
+        let message =
+            format!("{option} is for --backend tensorrt, and not for --backend simulated");
+        work.render(args).assert_refused(&[&message, "leave it out"]);
+    }
+    assert_eq!(work.names("."), ["pkg"]);
+}
+
+#[test]
 fn outputs_that_are_none() {
     let work = Workplace::new();
     for (output, part) in [

@@ -48,6 +48,19 @@ fn frames_are_those_of_onnx_runtime_whatever_the_batch_and_the_streams() {
 }
 
 #[test]
+fn a_comparison_gives_its_streams_to_openvino_alone() {
+    if library().is_none() || !has_onnxruntime() {
+        return;
+    }
+    let model = "pkg/checkpoint/model_best.onnx";
+    let work = Workplace::new();
+    let settings = ["--backend", "openvino", "--threads", "2", "--streams", "2"];
+    let answer =
+        work.run(&[&["compare", model, model, "--package", "pkg"], &settings[..]].concat());
+    answer.assert_ok();
+}
+
+#[test]
 fn it_leaves_no_trace_of_the_user() {
     if library().is_none() {
         return;

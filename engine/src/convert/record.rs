@@ -11,7 +11,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::{ConvertError, EngineOptions, GraphChanges};
 use crate::cuda::DeviceInfo;
-use crate::file::{FileHash, WholeFile, regular};
+use crate::file::{FileHash, WholeFile, from_json, regular};
 use crate::quality::Quality;
 
 /// What an engine is made of: `model.engine.json` beside `model.engine`.
@@ -103,7 +103,7 @@ impl EngineRecord {
             Err(source) => return Err(ConvertError::Read { path, source }),
         };
         let bad = |problem: String| ConvertError::Record { path: path.clone(), problem };
-        let record: Self = serde_json::from_slice(&text).map_err(|error| bad(error.to_string()))?;
+        let record: Self = from_json(&text).map_err(bad)?;
         match record.format {
             Self::FORMAT => Ok(Some(record)),
             other => Err(bad(format!("its form is {other}; expected {}", Self::FORMAT))),

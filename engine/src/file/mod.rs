@@ -3,6 +3,7 @@
 
 mod cache_folder;
 mod hash;
+mod json;
 mod lock;
 mod quoted;
 pub(crate) mod regular;
@@ -11,6 +12,7 @@ mod whole;
 
 pub use cache_folder::cache_folder;
 pub use hash::FileHash;
+pub(crate) use json::from_json;
 pub use lock::{Lock, LockError};
 pub use quoted::shell_quoted;
 pub use same::{resolved, same_file};

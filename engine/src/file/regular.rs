@@ -31,7 +31,6 @@ pub(crate) fn read(path: &Path) -> io::Result<Vec<u8>> {
 ///
 /// # Errors
 /// As [`open`], where reading fails, and where there are more.
-#[cfg(feature = "tensorrt")]
 pub(crate) fn read_at_most(path: &Path, largest: u64) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     open(path)?.take(largest + 1).read_to_end(&mut bytes)?;

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 pub use self::error::ProfileError;
 pub use self::pick::{Fitting, ProfileChoice, Wanted, pick};
 pub use self::subject::Subject;
-use crate::file::{FileError, WholeFile, regular};
+use crate::file::{FileError, WholeFile, from_json, regular};
 use crate::pipeline::{MAX_BATCH, MAX_WORKERS};
 use crate::select::{BackendChoice, BackendOptions, Contender, PrecisionChoice, ProviderChoice};
 use crate::tune::Setting;
@@ -110,13 +110,8 @@ impl Profile {
     pub fn load(path: &Path) -> Result<Self, ProfileError> {
         let io = |source| ProfileError::Io { path: path.to_owned(), source };
         let format = |what| ProfileError::Format { path: path.to_owned(), what };
-        let file = regular::open(path).map_err(io)?;
-        let bytes = file.metadata().map_err(io)?.len();
-        if bytes > MAX_BYTES {
-            return Err(format(format!("has {bytes} bytes")));
-        }
-        let profile: Self =
-            serde_json::from_reader(file).map_err(|error| format(error.to_string()))?;
+        let text = regular::read_at_most(path, MAX_BYTES).map_err(io)?;
+        let profile: Self = from_json(&text).map_err(format)?;
         profile.check().map_err(format)?;
         Ok(profile)
     }
@@ -233,6 +228,7 @@ impl fmt::Display for Profile {
 mod tests {
     use super::*;
     use crate::profile::subject::tests::subject;
+    use crate::select::chain;
 
     const SETTING: Setting = Setting { network: 0, threads: 2, streams: 1, batch: 8, workers: 3 };
 
@@ -299,7 +295,11 @@ mod tests {
             (text.replace("\"provider\": null", "\"provider\": \"rocm\""), "provider is \"rocm\""),
             (text.replace("\"int8\"", "\"int4\""), "unknown precision \"int4\""),
             (text.replace("\"batch\": 8", "\"batch\": 0"), "batch is 0, not 1 to 256"),
-            (text.replace("\"batch\": 8", "\"batch\": -8"), "invalid value: integer `-8`"),
+            (text.replace("\"batch\": 8", "\"batch\": -8"), "batch: invalid value: integer `-8`"),
+            (
+                text.replace("\"cores\": 2", "\"cores\": \"2\""),
+                "subject.cores: invalid type: string",
+            ),
             (text.replace("\"workers\": 3", "\"workers\": 257"), "workers is 257, not 1 to 256"),
             (text.replace("\"threads\": 2", "\"threads\": 5000"), "threads is 5000, not 1 to 1024"),
             (text.replace("\"streams\": 1", "\"streams\": 0"), "streams is 0, not 1 to 1024"),
@@ -313,14 +313,14 @@ mod tests {
                 text.replace("\"worst_psnr_db\": 42.5", "\"worst_psnr_db\": null"),
                 "worst_psnr_db is null, though openvino int8 rounds",
             ),
-            (format!("{text}{}", " ".repeat(1 << 20)), "bytes; expected a profile"),
+            (format!("{text}{}", " ".repeat(1 << 20)), "cannot be read as a profile"),
         ];
         for (damaged, expected) in cases {
             std::fs::write(&path, &damaged).unwrap();
             let error = Profile::load(&path).unwrap_err().to_string();
             assert!(error.contains("p.json") && error.contains(expected), "{expected}: {error}");
         }
-        let error = Profile::load(folder.path()).unwrap_err().to_string();
+        let error = chain(&Profile::load(folder.path()).unwrap_err());
         assert!(error.contains("Is a directory"), "{error}");
         let error = Profile::load(&folder.path().join("none.json")).unwrap_err().to_string();
         assert!(error.ends_with("none.json: cannot be read as a profile"), "{error}");

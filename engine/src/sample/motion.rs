@@ -8,7 +8,7 @@ use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use serde::Deserialize;
 
-use crate::file::regular;
+use crate::file::{from_json, regular};
 use crate::frame::{Rect, Size};
 
 use super::{FPS, SampleError};
@@ -153,8 +153,8 @@ pub(super) fn read_rectangles(
     let bytes = regular::read(path)
         .map_err(|source| SampleError::ReadRectangles { path: path.to_owned(), source })?;
     let bad = |problem: String| SampleError::Rectangles { path: path.to_owned(), problem };
-    let entries: HashMap<String, Entry> = serde_json::from_slice(&bytes).map_err(|error| {
-        bad(format!("expected {{\"0\": {{\"rect\": [x1, y1, x2, y2]}}, ...}}, {error}"))
+    let entries: HashMap<String, Entry> = from_json(&bytes).map_err(|problem| {
+        bad(format!("expected {{\"0\": {{\"rect\": [x1, y1, x2, y2]}}, ...}}, {problem}"))
     })?;
     if entries.is_empty() {
         return Err(bad("the file has no frames".into()));

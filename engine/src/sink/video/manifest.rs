@@ -6,7 +6,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use super::VideoError;
-use crate::file::{WholeFile, regular};
+use crate::file::{WholeFile, from_json, regular};
 
 /// Everything that decides the bytes of a video, by name: hashes of the inputs, settings, versions.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -69,8 +69,8 @@ impl Manifest {
             source,
         })?;
         let refuse = |problem: String| VideoError::NotSegments { path: path.clone(), problem };
-        let manifest: Self = serde_json::from_slice(&text)
-            .map_err(|error| refuse(format!("is no manifest of segments ({error})")))?;
+        let manifest: Self = from_json(&text)
+            .map_err(|problem| refuse(format!("is no manifest of segments ({problem})")))?;
         match manifest.format {
             Self::FORMAT => Ok(manifest),
             other => Err(refuse(format!("has form {other}; expected {}", Self::FORMAT))),
