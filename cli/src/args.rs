@@ -39,7 +39,7 @@ pub(crate) enum Command {
     /// Measure how fast frames are made, stage by stage.
     #[command(after_help = BENCH_EXAMPLES, allow_negative_numbers = true)]
     Bench(BenchArgs),
-    /// Render an avatar package to image files or raw video.
+    /// Render an avatar package to a video with its sound, to image files or raw video.
     #[command(after_help = RENDER_EXAMPLES, allow_negative_numbers = true)]
     Render(RenderArgs),
     /// Convert an ONNX network to an engine of TensorRT.
@@ -327,6 +327,9 @@ fn output(text: &str) -> Result<SinkTarget, String> {
                 "videos are written as .mp4, .mov or .mkv, not .{other} (png:{text} makes a folder \
                  of that name)"
             )),
+            Some("raw" | "rgb" | "bgr" | "yuv") => Err(format!(
+                "raw video is written with raw:{text} (png:{text} makes a folder of that name)"
+            )),
             _ => Ok(SinkTarget::Images { dir: text.into(), format: ImageFormat::Png }),
         },
         parsed => parsed.map_err(|error: SinkError| error.to_string()),
@@ -400,6 +403,9 @@ mod tests {
         assert!(output("out.avi").unwrap_err().contains(".mp4, .mov or .mkv"));
         assert_eq!(output("OUT.MP4"), Ok(SinkTarget::Video("OUT.MP4".into())));
         assert!(output("OUT.AVI").unwrap_err().contains("not .avi"));
+        assert!(
+            output("out.raw").unwrap_err().starts_with("raw video is written with raw:out.raw")
+        );
         assert!(output("-").unwrap_err().contains("raw:-"));
         assert!(output("a/.mp4").unwrap_err().contains("no name before"));
         assert!(output("video:out").is_err());

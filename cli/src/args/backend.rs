@@ -11,9 +11,6 @@ use engine_sys::Flavour;
 
 use super::bytes;
 
-/// Batches that TensorRT has on the GPU at one time.
-const DEFAULT_LANES: u8 = 2;
-
 /// Which network runs where.
 #[derive(Args, Clone)]
 pub(crate) struct BackendArgs {
@@ -63,9 +60,9 @@ pub(crate) struct TensorRtArgs {
     /// Which TensorRT runs the engine. auto: the first that takes it.
     #[arg(long, default_value = "auto", value_name = "auto|rtx|11|10")]
     pub(crate) flavour: FlavourChoice,
-    /// Batches that are on the GPU at one time.
-    #[arg(long, value_name = "N", default_value_t = DEFAULT_LANES, value_parser = clap::value_parser!(u8).range(1..=8))]
-    pub(crate) lanes: u8,
+    /// Batches that are on the GPU at one time [default: 2].
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=8))]
+    pub(crate) lanes: Option<u8>,
     /// With --compositor cuda: GPU memory that the package's frames may take [default: a quarter].
     #[arg(long, value_name = "SIZE", value_parser = bytes)]
     pub(crate) region_budget: Option<u64>,
@@ -88,8 +85,8 @@ pub(crate) struct OpenVinoArgs {
     /// scripts/setup installed].
     #[arg(long, value_name = "FILE")]
     pub(crate) openvino_lib: Option<PathBuf>,
-    /// Frames that OpenVINO computes at one time, each with its part of --threads [default:
-    /// as many as share the threads evenly, 4 at most].
+    /// Frames that OpenVINO computes at one time where it runs the network, each with its part of
+    /// --threads [default: as many as share the threads evenly, 4 at most].
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub(crate) streams: Option<u16>,
 }
@@ -162,25 +159,39 @@ impl BackendArgs {
         given.into_iter().find(|(_, given)| *given).map(|(name, _)| name)
     }
 
-    /// Refuses options for TensorRT where something else was named.
+    /// Refuses options that the backend does not have, where one was named.
     pub(crate) fn check(&self) -> Result<()> {
-        if matches!(self.backend, BackendChoice::Auto | BackendChoice::Tensorrt) {
-            return Ok(());
-        }
         let TensorRtArgs { tensorrt_lib, flavour, lanes, region_budget, .. } = &self.tensorrt;
-        let given = [
-            ("--tensorrt-lib", tensorrt_lib.is_some()),
-            ("--flavour", flavour.0.is_some()),
-            ("--lanes", *lanes != DEFAULT_LANES),
-            ("--region-budget", region_budget.is_some()),
-            ("--no-graphs", self.tensorrt.no_graphs),
-            ("--trust-engine", self.tensorrt.trust_engine),
-            ("--unverified", self.tensorrt.unverified),
+        let TensorRtArgs { no_graphs, trust_engine, unverified, .. } = self.tensorrt;
+        let [auto, tensorrt, onnxruntime, openvino] = [
+            BackendChoice::Auto,
+            BackendChoice::Tensorrt,
+            BackendChoice::Onnxruntime,
+            BackendChoice::Openvino,
         ];
-        if let Some((option, _)) = given.into_iter().find(|(_, given)| *given) {
-            let backend = select::BackendChoice::from(self.backend).name();
+        let only_tensorrt: &[BackendChoice] = &[tensorrt];
+        let given = [
+            ("--tensorrt-lib", tensorrt_lib.is_some(), only_tensorrt),
+            ("--flavour", flavour.0.is_some(), only_tensorrt),
+            ("--lanes", lanes.is_some(), only_tensorrt),
+            ("--region-budget", region_budget.is_some(), only_tensorrt),
+            ("--no-graphs", no_graphs, only_tensorrt),
+            ("--trust-engine", trust_engine, only_tensorrt),
+            ("--unverified", unverified, only_tensorrt),
+            ("--provider", self.provider.is_some(), &[onnxruntime]),
+            ("--device", self.device > 0, &[tensorrt, onnxruntime]),
+            ("--openvino-lib", self.openvino.openvino_lib.is_some(), &[openvino]),
+        ];
+        let backend = self.backend;
+        let vain = given
+            .into_iter()
+            .find(|(_, given, takers)| *given && backend != auto && !takers.contains(&backend));
+        if let Some((option, _, takers)) = vain {
+            let name = |backend: &BackendChoice| select::BackendChoice::from(*backend).name();
+            let takers = takers.iter().map(name).collect::<Vec<_>>().join(" or ");
+            let backend = name(&backend);
             bail!(
-                "{option} is for --backend tensorrt, and not for --backend {backend}; leave it out"
+                "{option} is for --backend {takers}, and not for --backend {backend}; leave it out"
             );
         }
         Ok(())
@@ -188,7 +199,8 @@ impl BackendArgs {
 
     /// As the engine takes them, to run batches of up to `largest_batch` frames.
     pub(crate) fn options(&self, largest_batch: usize) -> BackendOptions {
-        let TensorRtArgs { tensorrt_lib, flavour, .. } = &self.tensorrt;
+        let TensorRtArgs { tensorrt_lib, flavour, lanes, .. } = &self.tensorrt;
+        let usual = TensorRtSettings::default();
         BackendOptions {
             backend: self.backend.into(),
             simulated_ms: self.simulated_ms,
@@ -205,12 +217,12 @@ impl BackendArgs {
             tensorrt: TensorRtSettings {
                 library_folder: tensorrt_lib.clone(),
                 flavour: flavour.0,
-                lanes: usize::from(self.tensorrt.lanes),
+                lanes: lanes.map_or(usual.lanes, usize::from),
                 graphs: !self.tensorrt.no_graphs,
                 host_code: self.tensorrt.trust_engine,
                 region_budget: self.tensorrt.region_budget,
                 verify: !self.tensorrt.unverified,
-                ..TensorRtSettings::default()
+                ..usual
             },
             openvino: OpenVinoSettings {
                 library: self.openvino.openvino_lib.clone(),

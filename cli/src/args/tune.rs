@@ -47,7 +47,8 @@ pub(crate) struct TuneArgs {
     /// Measure every setting there is, however long that takes.
     #[arg(long)]
     pub(crate) exhaustive: bool,
-    /// Write the settings that were measured as JSON.
+    /// Write the settings that were measured as JSON. Their frames a second compare where `rounds` are
+    /// the same: those with fewer ran at another time, and machines change their speed.
     #[arg(long, value_name = "FILE")]
     pub(crate) json: Option<PathBuf>,
     #[command(flatten)]

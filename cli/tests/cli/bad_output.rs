@@ -22,14 +22,14 @@ fn places_that_cannot_be_written() {
         ("/proc", &["cannot create the file /proc/frame"]),
         ("jpg:file", &["file is a file", "expected a folder for images"]),
         ("raw:folder", &["folder is a folder", "expected the path of a file"]),
-        ("raw:none/frames", &["cannot create the file none/frames", "No such file"]),
+        ("raw:none/frames", &["cannot create the file none/frames", "there is no folder none"]),
     ] {
         for mode in ["pipelined", "sequential"] {
             render(&work, output, &["--mode", mode]).assert_refused(parts);
         }
     }
     work.render(&["--contact-sheet", "none/sheet.png"])
-        .assert_refused(&["cannot create the file none/sheet.png", "No such file"]);
+        .assert_refused(&["cannot create the file none/sheet.png", "there is no folder none"]);
     work.render(&["--contact-sheet", "folder"])
         .assert_refused(&["--contact-sheet is folder", "ends in .png"]);
     assert_eq!(fs::read(work.path("file")).unwrap(), b"kept");
@@ -113,7 +113,10 @@ fn files_for_results_are_tried_before_anything_runs() {
             work.run(&[&["bench", "--package", "pkg", option, file], &SIMULATED[..]].concat())
         };
         let missing = bench("none/file");
-        missing.assert_refused(&["error: cannot create the file none/file", "No such file"]);
+        missing.assert_refused(&[
+            "error: cannot create the file none/file",
+            "there is no folder none",
+        ]);
         assert!(!missing.stderr.contains("running"), "{}", missing.stderr);
         bench("folder").assert_refused(&["error: folder is a folder", "path of a file"]);
     }

@@ -32,10 +32,10 @@ fn usage_errors_name_the_option_and_what_it_takes() {
 }
 
 #[test]
-fn what_only_tensorrt_has_is_refused_for_another_backend() {
+fn options_that_the_backend_does_not_have_are_refused() {
     let work = Workplace::new();
     for (args, option) in [
-        (&["--lanes", "3"][..], "--lanes"),
+        (&["--lanes", "2"][..], "--lanes"),
         (&["--no-graphs"], "--no-graphs"),
         (&["--flavour", "rtx"], "--flavour"),
         (&["--tensorrt-lib", "pkg"], "--tensorrt-lib"),
@@ -46,6 +46,19 @@ fn what_only_tensorrt_has_is_refused_for_another_backend() {
         let message =
             format!("{option} is for --backend tensorrt, and not for --backend simulated");
         work.render(args).assert_refused(&[&message, "leave it out"]);
+    }
+    for (backend, args, takers) in [
+        ("openvino", ["--provider", "cuda"], "onnxruntime"),
+        ("simulated", ["--provider", "cpu"], "onnxruntime"),
+        ("openvino", ["--device", "1"], "tensorrt or onnxruntime"),
+        ("onnxruntime", ["--openvino-lib", "none"], "openvino"),
+    ] {
+        let render = ["render", "pkg", "-o", "out", "--backend", backend];
+        let message = format!(
+            "{} is for --backend {takers}, and not for --backend {backend}; leave it out",
+            args[0]
+        );
+        work.run(&[&render[..], &args].concat()).assert_refused(&[&message]);
     }
     assert_eq!(work.names("."), ["pkg"]);
 }

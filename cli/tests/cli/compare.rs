@@ -243,7 +243,7 @@ fn settings_and_files_that_are_refused() {
     with(&["--picture", "a.png", "--json", "a.png"]).assert_refused(&["one file, a.png"]);
     with(&["--json", MODEL]).assert_refused(&["--json is", "which is the reference"]);
     with(&["--json", "pkg/aud_ave.npy"]).assert_refused(&["--json is", "belongs to the package"]);
-    with(&["--json", "none/q.json"]).assert_refused(&["none/q.json", "No such file"]);
+    with(&["--json", "none/q.json"]).assert_refused(&["none/q.json", "there is no folder none"]);
     with(&["--json", "pkg"]).assert_refused(&["pkg is a folder"]);
     assert_eq!(work.names("."), ["pkg"]);
     assert!(fs::read(work.path(MODEL)).unwrap() == before);

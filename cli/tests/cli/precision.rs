@@ -154,7 +154,7 @@ fn the_fastest_that_is_near_enough_is_taken_and_remembered() {
     // Which file computes in integers is said, not guessed.
     for backend in ["auto", runtime()] {
         work.run(&[&LONG[..], &["--backend", backend, "--precision", "int8"]].concat())
-            .assert_refused(&["model_best.onnx: ", "model_best.int8.onnx: name that with --model"]);
+            .assert_refused(&["model_best.onnx: ", "model_best.int8.onnx: name that file instead"]);
     }
     let inspected = work.run(&["inspect", "pkg"]).assert_ok();
     assert!(inspected.text().contains("quantized   pkg/checkpoint/model_best.int8.onnx"));

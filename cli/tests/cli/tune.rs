@@ -253,7 +253,7 @@ fn what_cannot_be_tuned_is_refused_before_anything_is_opened() {
     refused(&[&SIMULATED[..], &["-o", "p.json"]].concat(), &["-o p.json", "simulated"]);
     refused(&["-o", "a.json", "--json", "a.json"], &["--json and -o are one file"]);
     refused(&["-o", "pkg/package_info.json"], &["-o is pkg/package_info.json", "the package"]);
-    refused(&["--json", "none/a.json"], &["none/", "No such file"]);
+    refused(&["--json", "none/a.json"], &["none/", "there is no folder none"]);
     refused(&["--features", "none.npy"], &["none.npy"]);
     work.run(&["tune", "--package", "none"]).assert_refused(&["none: no such folder"]);
     work.run(&["tune", "--seconds", "0"]).assert_usage(&["--seconds"]);

@@ -82,6 +82,15 @@ impl WholeFile {
             Some(parent) if !parent.as_os_str().is_empty() => parent,
             _ => Path::new("."),
         };
+        if !folder.is_dir() {
+            // The system's own words would be about a file that nobody named.
+            let name = folder.display();
+            let (kind, problem) = match folder.exists() {
+                true => (io::ErrorKind::NotADirectory, format!("{name} is no folder")),
+                false => (io::ErrorKind::NotFound, format!("there is no folder {name}")),
+            };
+            return Err(failed(io::Error::new(kind, problem)));
+        }
         let mut prefix = OsString::from(".");
         prefix.push(target.file_name().unwrap_or_default());
         prefix.push(".");

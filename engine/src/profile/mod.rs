@@ -24,6 +24,8 @@ const SCHEMA: u32 = 1;
 const MAX_BYTES: u64 = 1 << 20;
 /// Stands for frames without a difference; a single one is far below.
 const IDENTICAL_DB: f64 = 200.0;
+/// The largest limit of the signal-to-noise ratio that can be asked for.
+const MAX_MIN_PSNR_DB: f64 = 100.0;
 /// The most threads and streams that can be asked for.
 const MAX_THREADS: usize = 1024;
 
@@ -134,8 +136,21 @@ impl Profile {
         {
             return Err(format!("provider is \"{provider}\", not cpu or cuda"));
         }
+        if let (Some(provider), true) =
+            (&self.provider, self.backend != BackendChoice::OnnxRuntime.name())
+        {
+            let backend = &self.backend;
+            return Err(format!("provider is \"{provider}\", which {backend} has none of"));
+        }
         if let Err(error) = self.precision.parse::<PrecisionChoice>() {
             return Err(error.to_string());
+        }
+        let in_integers = matches!(&*self.precision, "int8" | "auto");
+        if self.quantized && !in_integers && self.backend == BackendChoice::OpenVino.name() {
+            let precision = &self.precision;
+            return Err(format!(
+                "precision is \"{precision}\", not int8, though quantized is true"
+            ));
         }
         let rounds = self.quantized || matches!(&*self.precision, "bf16" | "fp16");
         if rounds && self.worst_psnr_db.is_none() && self.backend != BackendChoice::TensorRt.name()
@@ -152,11 +167,8 @@ impl Profile {
                 return Err(format!("{field} is {found}, not 0 or more"));
             }
         }
-        if let Some(threads) = self.threads
-            && self.streams > threads
-        {
-            let streams = self.streams;
-            return Err(format!("streams is {streams}, more than threads, which is {threads}"));
+        if self.min_psnr_db > MAX_MIN_PSNR_DB {
+            return Err(format!("min_psnr_db is {}, not 0 to {MAX_MIN_PSNR_DB}", self.min_psnr_db));
         }
         if self.quantized && self.subject.quantized.is_none() {
             return Err("quantized is true, but subject.quantized is null".to_owned());
@@ -170,6 +182,12 @@ impl Profile {
             if !(1..=most).contains(&found) {
                 return Err(format!("{field} is {found}, not 1 to {most}"));
             }
+        }
+        if let Some(threads) = self.threads
+            && self.streams > threads
+        {
+            let streams = self.streams;
+            return Err(format!("streams is {streams}, more than threads, which is {threads}"));
         }
         Ok(())
     }
@@ -293,7 +311,20 @@ mod tests {
             (text.replace("\"openvino\"", "\"simulated\""), "backend is \"simulated\""),
             (text.replace("\"openvino\"", "\"tpu\""), "backend is \"tpu\""),
             (text.replace("\"provider\": null", "\"provider\": \"rocm\""), "provider is \"rocm\""),
+            (
+                text.replace("\"provider\": null", "\"provider\": \"cuda\""),
+                "provider is \"cuda\", which openvino has none of",
+            ),
             (text.replace("\"int8\"", "\"int4\""), "unknown precision \"int4\""),
+            (
+                text.replace("\"int8\"", "\"fp32\""),
+                "precision is \"fp32\", not int8, though quantized is true",
+            ),
+            (
+                text.replace("\"min_psnr_db\": 40.0", "\"min_psnr_db\": 1000"),
+                "min_psnr_db is 1000, not 0 to 100",
+            ),
+            (text.replace("\"threads\": 2", "\"threads\": 0"), "threads is 0, not 1 to 1024"),
             (text.replace("\"batch\": 8", "\"batch\": 0"), "batch is 0, not 1 to 256"),
             (text.replace("\"batch\": 8", "\"batch\": -8"), "batch: invalid value: integer `-8`"),
             (

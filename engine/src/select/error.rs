@@ -79,8 +79,8 @@ pub enum SelectError {
     },
     /// The network is not quantized, but a form beside it is.
     #[error(
-        "{}: the network computes in floats, for which --precision int8 is not; its quantized form \
-         is {}: name that with --model",
+        "{}: the network computes in floats, and --precision int8 is for a quantized one; its \
+         quantized form is {}: name that file instead",
         path.display(),
         form.display()
     )]
