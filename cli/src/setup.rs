@@ -4,9 +4,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
-use engine::backend::Backend;
+use engine::backend::{Backend, BackendError};
 use engine::batch::Assembler;
-use engine::composite::Compositor;
+use engine::composite::{Compositor, CompositorChoice};
 use engine::dataset::{Features, FrameStore, Pace, Package, StoreMode, StoreOptions};
 use engine::frame::{FrameRate, ModelGeometry};
 use engine::pipeline::{PipelineOptions, Placement, Stages, ThreadBudget, cores};
@@ -124,6 +124,9 @@ impl<'a> Scene<'a> {
             true => picked.blamed(error),
             false => error,
         })?);
+        if frame.compositor == CompositorChoice::Cuda && !backend.can_composite() {
+            return Err(BackendError::NoDeviceCompositing { backend: backend.name() }.into());
+        }
         let geometry = backend.geometry();
         let package = match &picked.fitting {
             // Its files were read already.

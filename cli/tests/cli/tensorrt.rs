@@ -91,7 +91,9 @@ fn the_device_composites_the_same_frames() {
 fn what_cannot_composite_on_a_device_says_so() {
     let work = Workplace::new();
     let render = ["render", "pkg", "-o", "out", "--compositor", "cuda"];
-    work.run(&[&render[..], &["--backend", "simulated"]].concat()).assert_refused(&[
+    let answer = work.run(&[&render[..], &["--backend", "simulated"]].concat());
+    assert!(!answer.stderr.contains("package     "), "too late: {}", answer.stderr);
+    answer.assert_refused(&[
         "compositor cuda was asked for, but the backend is simulated; use --backend tensorrt",
     ]);
     let Some(&flavour) = flavours().first() else { return };
