@@ -3,11 +3,12 @@
 use std::process::Command;
 
 use engine::onnx::proto::type_proto::{Tensor, Value};
-use engine::onnx::proto::{DimensionValue, GraphProto, ValueInfoProto};
+use engine::onnx::proto::{DimensionValue, GraphProto, TensorProto, ValueInfoProto};
 use engine::sample::{Batch, SampleOptions, probe};
 
 use crate::support::{Answer, SIMULATED, Workplace, frame_names, has_onnxruntime, small};
 
+const FLOAT: i32 = 1;
 const FLOAT16: i32 = 10;
 
 /// Renders with `model` on both backends and inspects it; all must refuse it with all `parts`.
@@ -54,9 +55,9 @@ fn pipes_and_devices_are_refused_rather_than_waited_for() {
 type Edit = fn(&mut GraphProto);
 
 #[test]
-fn other_inputs_and_outputs() {
+fn networks_that_are_not_the_expected_one() {
     let work = Workplace::new();
-    let cases: [(&str, Edit, &[&str]); 8] = [
+    let cases: [(&str, Edit, &[&str]); 9] = [
         (
             "renamed",
             |graph| rename(graph, "input", "images"),
@@ -100,6 +101,16 @@ fn other_inputs_and_outputs() {
                 names.filter(|name| *name == "output").for_each(|name| *name = "frames".to_owned());
             },
             &["no output \"output\"", "float32 [N,3,S,S]", "\"frames\" float32 [N,3,32,32]"],
+        ),
+        (
+            "nan",
+            |graph| {
+                let is_float = |tensor: &&mut TensorProto| tensor.data_type() == FLOAT;
+                let weights = graph.initializer.iter_mut().find(is_float).unwrap();
+                let bytes = weights.raw_data.as_mut().unwrap();
+                bytes[..4].copy_from_slice(&f32::NAN.to_le_bytes());
+            },
+            &["its constant \"", "\" holds NaN; expected finite numbers"],
         ),
     ];
     for (name, edit, parts) in cases {

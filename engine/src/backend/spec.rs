@@ -89,12 +89,20 @@ impl ModelSpec {
     /// Checks what `model`, read from `path`, declares; needs no runtime.
     ///
     /// # Errors
-    /// As [`check`](Self::check).
+    /// As [`check`](Self::check), and where a constant is no number: what training lost, frames lose,
+    /// too.
     pub fn declared(path: &Path, model: &Model) -> Result<Self, BackendError> {
         let tensors = |list: Vec<onnx::TensorInfo>| list.iter().map(TensorInfo::from).collect();
         let (inputs, outputs): (Vec<_>, Vec<_>) =
             (tensors(model.inputs()), tensors(model.outputs()));
-        Self::check(path, &inputs, &outputs)
+        let spec = Self::check(path, &inputs, &outputs)?;
+        match model.nan_tensor() {
+            None => Ok(spec),
+            Some(tensor) => Err(BackendError::Model {
+                path: path.to_owned(),
+                problem: format!("its constant \"{tensor}\" holds NaN; expected finite numbers"),
+            }),
+        }
     }
 
     /// Checks the tensors of the model at `path`.

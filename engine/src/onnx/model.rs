@@ -117,6 +117,13 @@ impl Model {
         constants.find(|tensor| tensor.is_external()).map(TensorProto::name)
     }
 
+    /// The first constant of the main graph that holds a 32-bit float which is no number. Infinities
+    /// are numbers: masks are made of them.
+    pub fn nan_tensor(&self) -> Option<&str> {
+        let mut constants = self.proto.graph.iter().flat_map(|graph| &graph.initializer);
+        constants.find(|tensor| tensor.holds_nan()).map(TensorProto::name)
+    }
+
     /// Whether the main graph computes in integers: it has nodes that quantize or dequantize.
     pub fn is_quantized(&self) -> bool {
         self.graph_or_empty(|graph| {

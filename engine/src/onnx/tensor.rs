@@ -12,6 +12,14 @@ impl TensorProto {
         const EXTERNAL: i32 = 1;
         self.data_location() == EXTERNAL || !self.external_data.is_empty()
     }
+
+    /// Whether one of its elements is a 32-bit float, and no number.
+    pub fn holds_nan(&self) -> bool {
+        let raw = self.raw_data.as_deref().unwrap_or_default();
+        let in_raw = || raw.as_chunks().0.iter().any(|&bytes| f32::from_le_bytes(bytes).is_nan());
+        ElementType::from_onnx(self.data_type()) == ElementType::Float32
+            && (in_raw() || self.float_data.iter().any(|value| value.is_nan()))
+    }
 }
 
 /// Type of a tensor's elements. Displayed as NumPy and ONNX Runtime name it: `float32`.
