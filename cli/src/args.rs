@@ -9,7 +9,10 @@ mod quantize;
 mod tune;
 mod video;
 
+use std::fmt::Display;
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use engine::composite::{CompositorChoice, Interpolation};
@@ -139,13 +142,13 @@ pub(crate) struct BenchArgs {
     #[arg(long, default_value = "null", value_name = "SINK")]
     pub(crate) sink: SinkTarget,
     /// Frames per run.
-    #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u64).range(1..=10_000_000))]
+    #[arg(long, default_value_t = 100, value_parser = within::<u64>(1..=10_000_000))]
     pub(crate) frames: u64,
     /// Frames that are rendered first, with the same settings, and not counted.
-    #[arg(long, default_value_t = 8, value_parser = clap::value_parser!(u64).range(0..=10_000_000))]
+    #[arg(long, default_value_t = 8, value_parser = within::<u64>(0..=10_000_000))]
     pub(crate) warmup: u64,
     /// Runs per setting; the median one is reported, and the range.
-    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=1000))]
+    #[arg(long, default_value_t = 1, value_parser = within::<u64>(1..=1000))]
     pub(crate) repeat: u64,
     /// Write the results as JSON, rewritten after every run.
     #[arg(long, value_name = "FILE")]
@@ -193,7 +196,7 @@ pub(crate) struct RenderArgs {
     #[command(flatten)]
     pub(crate) audio: AudioArgs,
     /// Frames to render [default: as many as there are feature rows].
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, value_name = "N", value_parser = within::<u64>(1..=1_000_000_000))]
     pub(crate) frames: Option<u64>,
     /// Frames per run of the network [default: what tune found, else 4].
     #[arg(long, value_name = "N", value_parser = batch)]
@@ -222,7 +225,7 @@ pub(crate) struct SampleArgs {
     /// The folder to write.
     pub(crate) folder: PathBuf,
     /// Background frames, and feature rows.
-    #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u64).range(1..=100_000))]
+    #[arg(long, default_value_t = 100, value_parser = within::<u64>(1..=100_000))]
     pub(crate) frames: u64,
     /// Size of the background frames.
     #[arg(long, default_value = "1280x720", value_name = "WxH", value_parser = size)]
@@ -238,7 +241,7 @@ pub(crate) struct SampleArgs {
     #[arg(long, value_enum, default_value_t = NetworkChoice::Unet)]
     pub(crate) network: NetworkChoice,
     /// Fix the network's batch dimension, as many exports do.
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    #[arg(long, value_name = "N", value_parser = within::<u16>(1..=1024))]
     pub(crate) fixed_batch: Option<u16>,
     /// Take the rectangles from this crop_rectangles.json.
     #[arg(long, value_name = "FILE")]
@@ -286,7 +289,7 @@ pub(crate) enum Workers {
     Count(usize),
 }
 
-impl std::str::FromStr for Workers {
+impl FromStr for Workers {
     type Err = String;
     fn from_str(text: &str) -> Result<Self, String> {
         if text == "auto" {
@@ -305,8 +308,18 @@ fn batch(text: &str) -> Result<usize, String> {
 }
 
 fn count(text: &str, max: usize) -> Result<usize, String> {
-    let in_range = text.parse().ok().filter(|count| (1..=max).contains(count));
-    in_range.ok_or_else(|| format!("expected 1 to {max}"))
+    within(1..=max)(text)
+}
+
+/// Reads a whole number in `range`. clap's own words for what is none are Rust's.
+fn within<T>(range: RangeInclusive<T>) -> impl Fn(&str) -> Result<T, String> + Clone
+where
+    T: FromStr + PartialOrd + Display + Clone,
+{
+    move |text| {
+        let in_range = text.parse().ok().filter(|number| range.contains(number));
+        in_range.ok_or_else(|| format!("expected {} to {}", range.start(), range.end()))
+    }
 }
 
 /// A bare path is a video if it is named like one, else a folder of PNG files.

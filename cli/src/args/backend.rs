@@ -9,7 +9,7 @@ use engine::quality::DEFAULT_MIN_PSNR_DB;
 use engine::select::{self, BackendOptions, OpenVinoSettings, PrecisionChoice, TensorRtSettings};
 use engine_sys::Flavour;
 
-use super::bytes;
+use super::{bytes, within};
 
 /// Which network runs where.
 #[derive(Args, Clone)]
@@ -30,7 +30,7 @@ pub(crate) struct BackendArgs {
     #[arg(long, value_enum)]
     pub(crate) provider: Option<ProviderChoice>,
     /// The GPU, counted from 0.
-    #[arg(long, value_name = "N", default_value_t = 0, value_parser = clap::value_parser!(u8).range(0..=63))]
+    #[arg(long, value_name = "N", default_value_t = 0, value_parser = within::<u8>(0..=63))]
     pub(crate) device: u8,
     /// What the network is computed in. auto: on a CPU what a short measurement finds fastest of
     /// what is near enough (--min-psnr), elsewhere fp32, and a quantized network as it is. TensorRT takes
@@ -47,7 +47,7 @@ pub(crate) struct BackendArgs {
     #[command(flatten)]
     pub(crate) openvino: OpenVinoArgs,
     /// CPU threads that run the network [default: one a core; with --provider cuda 1].
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    #[arg(long, value_name = "N", value_parser = within::<u16>(1..=1024))]
     pub(crate) threads: Option<u16>,
 }
 
@@ -61,7 +61,7 @@ pub(crate) struct TensorRtArgs {
     #[arg(long, default_value = "auto", value_name = "auto|rtx|11|10")]
     pub(crate) flavour: FlavourChoice,
     /// Batches that are on the GPU at one time [default: 2].
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=8))]
+    #[arg(long, value_name = "N", value_parser = within::<u8>(1..=8))]
     pub(crate) lanes: Option<u8>,
     /// With --compositor cuda: GPU memory that the package's frames may take [default: a quarter].
     #[arg(long, value_name = "SIZE", value_parser = bytes)]
@@ -87,7 +87,7 @@ pub(crate) struct OpenVinoArgs {
     pub(crate) openvino_lib: Option<PathBuf>,
     /// Frames that OpenVINO computes at one time where it runs the network, each with its part of
     /// --threads [default: as many as share the threads evenly, 4 at most].
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    #[arg(long, value_name = "N", value_parser = within::<u16>(1..=1024))]
     pub(crate) streams: Option<u16>,
 }
 

@@ -7,6 +7,7 @@ use engine::composite::Interpolation;
 use engine::dataset::Inputs;
 
 use super::backend::{BackendArgs, BackendChoice};
+use super::within;
 
 pub(super) const EXAMPLES: &str = "\
 Examples:
@@ -38,14 +39,14 @@ pub(crate) struct CompareArgs {
     pub(crate) package: PathBuf,
     /// Frames to compare, evenly spaced over the package, the first and the last among them; all of
     /// them where there are fewer.
-    #[arg(long, value_name = "N", default_value_t = 32, value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, value_name = "N", default_value_t = 32, value_parser = within::<u32>(1..=1_000_000_000))]
     pub(crate) frames: u32,
     /// Compare every frame of the package. Both networks' rectangles are kept in memory, 0.2 MB a
     /// frame where they are 180 pixels wide.
     #[arg(long, conflicts_with = "frames")]
     pub(crate) all: bool,
     /// How many of the worst frames are listed and on the picture.
-    #[arg(long, value_name = "K", default_value_t = 3, value_parser = clap::value_parser!(u8).range(1..=20))]
+    #[arg(long, value_name = "K", default_value_t = 3, value_parser = within::<u8>(1..=20))]
     pub(crate) worst: u8,
     /// Write the worst frames as a picture: reference, candidate, and their difference, 8 times
     /// amplified.

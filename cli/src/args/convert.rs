@@ -7,7 +7,7 @@ use engine::batch::BatchRange;
 use engine::onnx::precision::Precision;
 
 use super::backend::FlavourChoice;
-use super::bytes;
+use super::{bytes, within};
 
 pub(super) const EXAMPLES: &str = "\
 Examples:
@@ -44,7 +44,7 @@ pub(crate) struct ConvertArgs {
     #[arg(long, value_name = "DIR")]
     pub(crate) tensorrt_lib: Option<PathBuf>,
     /// The GPU to build for, counted from 0.
-    #[arg(long, value_name = "N", default_value_t = 0, value_parser = clap::value_parser!(u8).range(0..=63))]
+    #[arg(long, value_name = "N", default_value_t = 0, value_parser = within::<u8>(0..=63))]
     pub(crate) device: u8,
     /// Device memory that layers may use while they run [default: all there is].
     #[arg(long, value_name = "SIZE", value_parser = bytes)]

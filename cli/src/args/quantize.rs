@@ -8,6 +8,7 @@ use engine::quality::DEFAULT_MIN_PSNR_DB;
 use engine::quantize::DEFAULT_FRAMES;
 
 use super::backend::decibels;
+use super::within;
 
 pub(super) const EXAMPLES: &str = "\
 Examples:
@@ -35,7 +36,7 @@ pub(crate) struct QuantizeArgs {
     pub(crate) package: Option<PathBuf>,
     /// Frames to calibrate on, evenly spaced over the package, all where it has fewer; up to 8 others
     /// decide.
-    #[arg(long, value_name = "N", default_value_t = DEFAULT_FRAMES as u64, value_parser = clap::value_parser!(u64).range(1..=4096))]
+    #[arg(long, value_name = "N", default_value_t = DEFAULT_FRAMES as u64, value_parser = within::<u64>(1..=4096))]
     pub(crate) frames: u64,
     /// How close the worst frame has to come to that of the float network, inside its rectangle, in
     /// dB, with half a decibel to spare. Layers go back to floats until it does.
@@ -48,7 +49,7 @@ pub(crate) struct QuantizeArgs {
     #[arg(long, value_name = "FILE")]
     pub(crate) ort_lib: Option<PathBuf>,
     /// CPU threads that run the network [default: one a core].
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    #[arg(long, value_name = "N", value_parser = within::<u16>(1..=1024))]
     pub(crate) threads: Option<u16>,
 }
 

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::{AudioArgs, BackendArgs, FrameArgs, batch};
+use super::{AudioArgs, BackendArgs, FrameArgs, batch, within};
 
 pub(super) const EXAMPLES: &str = "\
 Examples:
@@ -39,7 +39,7 @@ pub(crate) struct TuneArgs {
     pub(crate) workers: Vec<usize>,
     /// Seconds after which nothing more is measured, the comparison of runtimes included; what has begun
     /// is finished. Loading the package is not counted.
-    #[arg(long, value_name = "S", default_value_t = 50, value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    #[arg(long, value_name = "S", default_value_t = 50, value_parser = within::<u64>(1..=86_400))]
     pub(crate) seconds: u64,
     /// A profile to begin with: its setting is what another has to beat, instead of the defaults.
     #[arg(long, value_name = "FILE.json")]

@@ -5,6 +5,8 @@ use engine::frame::FrameRate;
 use engine::pipeline::cores;
 use engine::sink::video::{Start, VideoOptions};
 
+use super::within;
+
 /// How frames become video.
 #[derive(Args)]
 #[command(next_help_heading = "Video")]
@@ -26,7 +28,7 @@ pub(crate) struct VideoArgs {
         long,
         value_name = "N",
         default_value_t = cores() as u16,
-        value_parser = clap::value_parser!(u16).range(1..=256)
+        value_parser = within::<u16>(1..=256)
     )]
     pub(crate) encoder_threads: u16,
     /// Length of the parts that are encoded one by one; what an interruption costs at most.

@@ -22,7 +22,9 @@ fn usage_errors_name_the_option_and_what_it_takes() {
         (&["--frame-store", "disk"], &["\"disk\"", "auto, ram or stream"]),
         (&["--mode", "parallel"], &["\"parallel\"", "pipelined"]),
         (&["--ram-budget", "1 banana"], &["'1 banana' for '--ram-budget <SIZE>'", "2GiB"]),
-        (&["--threads", "1025"], &["'1025' for '--threads <N>'"]),
+        (&["--threads", "1025"], &["'1025' for '--threads <N>'", "expected 1 to 1024"]),
+        (&["--threads", "two"], &["'two' for '--threads <N>'", "expected 1 to 1024"]),
+        (&["--streams", "-1"], &["'-1' for '--streams <N>'", "expected 1 to 1024"]),
         (&["--threads", "0"], &["'0' for '--threads <N>'"]),
         (&["--no-such-option"], &["--no-such-option"]),
     ] {
