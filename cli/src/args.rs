@@ -173,7 +173,7 @@ pub(crate) struct BenchArgs {
         value_name = "N",
         default_value_t = 1000,
         requires = "trace",
-        value_parser = trace_batches
+        value_parser = within::<usize>(1..=1_000_000)
     )]
     pub(crate) trace_batches: usize,
 }
@@ -295,20 +295,13 @@ impl FromStr for Workers {
         if text == "auto" {
             return Ok(Self::Auto);
         }
-        count(text, MAX_WORKERS).map(Self::Count).map_err(|expected| format!("{expected}, or auto"))
+        let count = within(1..=MAX_WORKERS)(text);
+        count.map(Self::Count).map_err(|expected| format!("{expected}, or auto"))
     }
 }
 
-fn trace_batches(text: &str) -> Result<usize, String> {
-    count(text, 1_000_000)
-}
-
 fn batch(text: &str) -> Result<usize, String> {
-    count(text, MAX_BATCH)
-}
-
-fn count(text: &str, max: usize) -> Result<usize, String> {
-    within(1..=max)(text)
+    within(1..=MAX_BATCH)(text)
 }
 
 /// Reads a whole number in `range`. clap's own words for what is none are Rust's.

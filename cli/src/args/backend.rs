@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use anyhow::{Result, bail};
 use clap::{Args, ValueEnum};
-use engine::quality::DEFAULT_MIN_PSNR_DB;
+use engine::quality::{DEFAULT_MIN_PSNR_DB, MAX_MIN_PSNR_DB};
 use engine::select::{self, BackendOptions, OpenVinoSettings, PrecisionChoice, TensorRtSettings};
 use engine_sys::Flavour;
 
@@ -161,15 +161,11 @@ impl BackendArgs {
 
     /// Refuses options that the backend does not have, where one was named.
     pub(crate) fn check(&self) -> Result<()> {
+        use BackendChoice::{Auto, Onnxruntime, Openvino, Tensorrt};
+
         let TensorRtArgs { tensorrt_lib, flavour, lanes, region_budget, .. } = &self.tensorrt;
         let TensorRtArgs { no_graphs, trust_engine, unverified, .. } = self.tensorrt;
-        let [auto, tensorrt, onnxruntime, openvino] = [
-            BackendChoice::Auto,
-            BackendChoice::Tensorrt,
-            BackendChoice::Onnxruntime,
-            BackendChoice::Openvino,
-        ];
-        let only_tensorrt: &[BackendChoice] = &[tensorrt];
+        let only_tensorrt: &[BackendChoice] = &[Tensorrt];
         let given = [
             ("--tensorrt-lib", tensorrt_lib.is_some(), only_tensorrt),
             ("--flavour", flavour.0.is_some(), only_tensorrt),
@@ -178,14 +174,14 @@ impl BackendArgs {
             ("--no-graphs", no_graphs, only_tensorrt),
             ("--trust-engine", trust_engine, only_tensorrt),
             ("--unverified", unverified, only_tensorrt),
-            ("--provider", self.provider.is_some(), &[onnxruntime]),
-            ("--device", self.device > 0, &[tensorrt, onnxruntime]),
-            ("--openvino-lib", self.openvino.openvino_lib.is_some(), &[openvino]),
+            ("--provider", self.provider.is_some(), &[Onnxruntime]),
+            ("--device", self.device > 0, &[Tensorrt, Onnxruntime]),
+            ("--openvino-lib", self.openvino.openvino_lib.is_some(), &[Openvino]),
         ];
         let backend = self.backend;
         let vain = given
             .into_iter()
-            .find(|(_, given, takers)| *given && backend != auto && !takers.contains(&backend));
+            .find(|(_, given, takers)| *given && backend != Auto && !takers.contains(&backend));
         if let Some((option, _, takers)) = vain {
             let name = |backend: &BackendChoice| select::BackendChoice::from(*backend).name();
             let takers = takers.iter().map(name).collect::<Vec<_>>().join(" or ");
@@ -235,8 +231,8 @@ impl BackendArgs {
 
 pub(super) fn decibels(text: &str) -> Result<f64, String> {
     match text.parse::<f64>() {
-        Ok(db) if (0.0..=100.0).contains(&db) => Ok(db),
-        _ => Err("expected decibels, 0 to 100".to_owned()),
+        Ok(db) if (0.0..=MAX_MIN_PSNR_DB).contains(&db) => Ok(db),
+        _ => Err(format!("expected decibels, 0 to {MAX_MIN_PSNR_DB}")),
     }
 }
 

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use engine::pipeline::MAX_WORKERS;
 
 use super::{AudioArgs, BackendArgs, FrameArgs, batch, within};
 
@@ -35,7 +36,7 @@ pub(crate) struct TuneArgs {
     pub(crate) batch: Vec<usize>,
     /// Numbers of compositing workers that may be taken [default: 1, 2, 4, ... and one a core, at
     /// most 16].
-    #[arg(long, value_name = "N,...", value_delimiter = ',', value_parser = workers)]
+    #[arg(long, value_name = "N,...", value_delimiter = ',', value_parser = within::<usize>(1..=MAX_WORKERS))]
     pub(crate) workers: Vec<usize>,
     /// Seconds after which nothing more is measured, the comparison of runtimes included; what has begun
     /// is finished. Loading the package is not counted.
@@ -60,8 +61,4 @@ pub(crate) struct TuneArgs {
     pub(crate) features: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) audio: AudioArgs,
-}
-
-fn workers(text: &str) -> Result<usize, String> {
-    super::count(text, engine::pipeline::MAX_WORKERS)
 }

@@ -82,15 +82,6 @@ impl WholeFile {
             Some(parent) if !parent.as_os_str().is_empty() => parent,
             _ => Path::new("."),
         };
-        if !folder.is_dir() {
-            // The system's own words would be about a file that nobody named.
-            let name = folder.display();
-            let (kind, problem) = match folder.exists() {
-                true => (io::ErrorKind::NotADirectory, format!("{name} is no folder")),
-                false => (io::ErrorKind::NotFound, format!("there is no folder {name}")),
-            };
-            return Err(failed(io::Error::new(kind, problem)));
-        }
         let mut prefix = OsString::from(".");
         prefix.push(target.file_name().unwrap_or_default());
         prefix.push(".");
@@ -100,7 +91,7 @@ impl WholeFile {
             // As any other new file: the umask takes away what it takes away.
             .permissions(Permissions::from_mode(0o666))
             .tempfile_in(folder)
-            .map_err(failed)?;
+            .map_err(|error| failed(about_folder(folder, error)))?;
         Ok(Self { partial, path: target })
     }
 
@@ -168,6 +159,19 @@ impl Write for WholeFile {
 
     fn flush(&mut self) -> io::Result<()> {
         self.partial.as_file_mut().flush()
+    }
+}
+
+/// `error` in making a file in `folder`; about the folder where that is none, since the system's words
+/// name a file that nobody asked for.
+fn about_folder(folder: &Path, error: io::Error) -> io::Error {
+    let name = folder.display();
+    match error.kind() {
+        kind @ io::ErrorKind::NotFound => {
+            io::Error::new(kind, format!("there is no folder {name}"))
+        }
+        kind @ io::ErrorKind::NotADirectory => io::Error::new(kind, format!("{name} is no folder")),
+        _ => error,
     }
 }
 

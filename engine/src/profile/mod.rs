@@ -15,6 +15,7 @@ pub use self::pick::{Fitting, ProfileChoice, Wanted, pick};
 pub use self::subject::Subject;
 use crate::file::{FileError, WholeFile, from_json, regular};
 use crate::pipeline::{MAX_BATCH, MAX_WORKERS};
+use crate::quality::MAX_MIN_PSNR_DB;
 use crate::select::{BackendChoice, BackendOptions, Contender, PrecisionChoice, ProviderChoice};
 use crate::tune::Setting;
 
@@ -24,8 +25,6 @@ const SCHEMA: u32 = 1;
 const MAX_BYTES: u64 = 1 << 20;
 /// Stands for frames without a difference; a single one is far below.
 const IDENTICAL_DB: f64 = 200.0;
-/// The largest limit of the signal-to-noise ratio that can be asked for.
-const MAX_MIN_PSNR_DB: f64 = 100.0;
 /// The most threads and streams that can be asked for.
 const MAX_THREADS: usize = 1024;
 
@@ -136,8 +135,8 @@ impl Profile {
         {
             return Err(format!("provider is \"{provider}\", not cpu or cuda"));
         }
-        if let (Some(provider), true) =
-            (&self.provider, self.backend != BackendChoice::OnnxRuntime.name())
+        if let Some(provider) = &self.provider
+            && self.backend != BackendChoice::OnnxRuntime.name()
         {
             let backend = &self.backend;
             return Err(format!("provider is \"{provider}\", which {backend} has none of"));

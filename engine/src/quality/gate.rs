@@ -5,6 +5,8 @@
 ///
 /// At 40 dB the root mean square difference inside the rectangle is 2.6 of 255 levels.
 pub const DEFAULT_MIN_PSNR_DB: f64 = 40.0;
+/// The most that can be asked for.
+pub const MAX_MIN_PSNR_DB: f64 = 100.0;
 
 /// A frame is too far from the reference.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]

@@ -15,7 +15,7 @@ mod ssim;
 
 pub use composited::{CompositedFrames, Excerpt, Patch, composite};
 pub use frames::{CompositedQuality, FrameQuality};
-pub use gate::{DEFAULT_MIN_PSNR_DB, TooFar};
+pub use gate::{DEFAULT_MIN_PSNR_DB, MAX_MIN_PSNR_DB, TooFar};
 pub(crate) use meter::decibels;
 pub use meter::{Difference, QUALITY_FLOOR_DB, Quality, QualityMeter};
 pub use picture::{AMPLIFICATION, Picture};
