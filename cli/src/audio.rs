@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail};
 use engine::audio::{Encoder, Sound, step_count};
-use engine::backend::{BatchLimit, OnnxRuntimeOptions, Provider, find_onnxruntime};
+use engine::backend::{BatchLimit, OnnxRuntimeOptions, find_onnxruntime};
 use engine::dataset::{Features, Package};
 use engine::pipeline::cores;
 
@@ -45,7 +45,6 @@ impl Speech {
         let options = OnnxRuntimeOptions {
             library: find_onnxruntime(backend.ort_lib.as_deref())?,
             threads: backend.threads.map_or_else(cores, usize::from),
-            provider: Provider::Cpu,
         };
         let encoder = Encoder::open(&encoder, &options)?;
         let stopped = || interrupt::token().is_cancelled();

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result, bail};
-use engine::backend::{OnnxRuntimeOptions, Provider, find_onnxruntime};
+use engine::backend::{OnnxRuntimeOptions, find_onnxruntime};
 use engine::convert::{
     Compared, Comparison, ConvertError, EngineOptions, EngineRecord, LogFile, Network, Tools,
     build, verify_graph,
@@ -172,7 +172,7 @@ fn verify(args: &ConvertArgs, network: &Network, package: Option<&Path>) -> Resu
         )
     })?;
     let library = find_onnxruntime(args.ort_lib.as_deref())?;
-    let onnxruntime = OnnxRuntimeOptions { library, threads: cores(), provider: Provider::Cpu };
+    let onnxruntime = OnnxRuntimeOptions { library, threads: cores() };
     note!("verifying   the converted graph over frames of {}", package.display());
     let cancelled = || interrupt::token().is_cancelled();
     let comparison = verify_graph(network, package, &onnxruntime, &cancelled)?;

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::{Context as _, Result, bail};
-use engine::backend::{OnnxRuntimeOptions, Provider, find_onnxruntime};
+use engine::backend::{OnnxRuntimeOptions, find_onnxruntime};
 use engine::file::{WholeFile, shell_quoted};
 use engine::pipeline::cores;
 use engine::quantize::{QuantizeOptions, Quantized, Stage, quantize};
@@ -54,7 +54,6 @@ pub(crate) fn run(args: &QuantizeArgs) -> Result<Outcome> {
         onnxruntime: OnnxRuntimeOptions {
             library: find_onnxruntime(args.ort_lib.as_deref())?,
             threads: args.threads.map_or_else(cores, usize::from),
-            provider: Provider::Cpu,
         },
     };
     note!("network     {}", model.display());

@@ -252,7 +252,7 @@ impl<'a> Scene<'a> {
                 sink_depth: 0,
                 trace: false,
             },
-            plan: options.tensorrt.device_plan(&package),
+            plan: options.gpu.device_plan(&package),
         };
         let stages = stages.place_compositing(&placement, interrupt::token(), watch.say)?;
         (watch.say)(&format!("compositor  {}, {}", stages.compositor.level(), frame.interpolation));

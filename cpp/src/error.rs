@@ -108,6 +108,7 @@ fn without_flags(mut text: String) -> String {
         ("--model", "model"),
         ("--batch", "batch"),
         ("--backend", "backend"),
+        ("--provider", "provider"),
         ("--ort-lib", "onnxruntime_library"),
         ("--tensorrt-lib", "tensorrt_folder"),
         ("--openvino-lib", "openvino_library"),

@@ -100,7 +100,7 @@ fn open_watched(root: &Path, options: &Options, watch: &Watch<'_>) -> Result<Ope
         interpolation: options.interpolation,
         frames: None,
         options: run,
-        plan: asked.tensorrt.device_plan(&package),
+        plan: asked.gpu.device_plan(&package),
     };
     let stages = stages.place_compositing(&placement, &CancelToken::new(), watch.say)?;
     let pipeline = Pipeline::new(stages, run)?;

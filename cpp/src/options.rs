@@ -8,7 +8,7 @@ use engine::dataset::{Inputs, StoreMode};
 use engine::pipeline::{MAX_BATCH, MAX_WORKERS, Mode};
 use engine::profile::ProfileChoice;
 use engine::select::{
-    BackendChoice, BackendOptions, OpenVinoSettings, PrecisionChoice, ProviderChoice,
+    BackendChoice, BackendOptions, GpuSettings, OpenVinoSettings, PrecisionChoice, ProviderChoice,
     TensorRtSettings,
 };
 
@@ -127,12 +127,15 @@ impl Options {
                 raw.precision,
                 PrecisionChoice::ALL.map(|(_, choice)| choice),
             )?,
+            gpu: GpuSettings {
+                lanes: count("lanes", raw.lanes, 1, 8)?,
+                region_budget: (raw.region_budget > 0).then_some(raw.region_budget),
+                ..GpuSettings::default()
+            },
             tensorrt: TensorRtSettings {
                 library_folder: paths.tensorrt_folder.map(path).transpose()?,
-                lanes: count("lanes", raw.lanes, 1, 8)?,
                 graphs: choice("cuda_graphs", raw.cuda_graphs, [false, true])?,
                 host_code: choice("trust_engine", raw.trust_engine, [false, true])?,
-                region_budget: (raw.region_budget > 0).then_some(raw.region_budget),
                 ..TensorRtSettings::default()
             },
             openvino: OpenVinoSettings {
@@ -243,7 +246,8 @@ mod tests {
         assert_eq!(options.backend.backend, BackendChoice::Auto);
         assert_eq!((options.backend.simulated_ms, options.backend.threads), (8.18, None));
         let (asked, default) = (&options.backend.tensorrt, TensorRtSettings::default());
-        assert_eq!((asked.lanes, asked.graphs), (default.lanes, default.graphs));
+        assert_eq!(asked.graphs, default.graphs);
+        assert_eq!(options.backend.gpu.lanes, GpuSettings::default().lanes);
         assert_eq!(asked.cache, default.cache);
         assert_eq!(options.backend.precision, PrecisionChoice::Auto);
         assert_eq!(options.backend.openvino.streams, None);

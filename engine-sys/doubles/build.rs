@@ -4,6 +4,8 @@
 mod control;
 #[path = "build/cuda.rs"]
 mod cuda;
+#[path = "build/onnxruntime.rs"]
+mod onnxruntime;
 #[path = "build/shared_object.rs"]
 mod shared_object;
 #[path = "build/stubs.rs"]
@@ -14,5 +16,6 @@ mod tensorrt;
 fn main() {
     control::build();
     cuda::build();
+    onnxruntime::build();
     tensorrt::build();
 }

@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use engine::backend::{
     Backend, BackendError, OnnxRuntime, OnnxRuntimeOptions, OpenVino, OpenVinoOptions,
-    OpenVinoPrecision, Provider, Simulated, find_onnxruntime,
+    OpenVinoPrecision, Simulated, find_onnxruntime,
 };
 use engine::batch::{Assembler, HostBatch, Predicted};
 use engine::dataset::{FrameStore, Inputs, Package, StoreMode, StoreOptions};
@@ -122,7 +122,7 @@ fn the_unet_predicts_what_it_does_on_onnx_runtime_whatever_the_batch_and_the_str
     let Ok(library) = find_onnxruntime(None) else {
         return eprintln!("SKIPPED the comparison: no ONNX Runtime; run scripts/setup");
     };
-    let options = OnnxRuntimeOptions { library, threads: 2, provider: Provider::Cpu };
+    let options = OnnxRuntimeOptions { library, threads: 2 };
     let mut reference = OnnxRuntime::open(&model, &options).unwrap();
     let expected = predict(&mut reference, folder.path(), 1);
     let difference = largest_difference(&first.unwrap(), &expected);

@@ -5,7 +5,7 @@ use std::cell::Cell;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
-use engine::backend::{ModelSpec, OnnxRuntimeOptions, Provider, find_onnxruntime};
+use engine::backend::{ModelSpec, OnnxRuntimeOptions, find_onnxruntime};
 use engine::dataset::Inputs;
 use engine::file::FileHash;
 use engine::frame::Size;
@@ -65,11 +65,7 @@ impl Workplace {
             inputs: Inputs::Package,
             frames: 6,
             min_psnr_db,
-            onnxruntime: OnnxRuntimeOptions {
-                library: self.library.clone(),
-                threads: 2,
-                provider: Provider::Cpu,
-            },
+            onnxruntime: OnnxRuntimeOptions { library: self.library.clone(), threads: 2 },
         }
     }
 

@@ -5,9 +5,7 @@ use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::Arc;
 
-use engine::backend::{
-    Backend, OnnxRuntime, OnnxRuntimeOptions, Provider, Simulated, find_onnxruntime,
-};
+use engine::backend::{Backend, OnnxRuntime, OnnxRuntimeOptions, Simulated, find_onnxruntime};
 use engine::batch::Assembler;
 use engine::dataset::{FrameStore, Inputs, Package, StoreMode, StoreOptions};
 use engine::frame::{ModelGeometry, Size};
@@ -46,7 +44,7 @@ fn open(folder: &Path, side: usize, mode: StoreMode) -> (FrameStore, Assembler) 
 fn network(model: &Path) -> Option<OnnxRuntime> {
     match find_onnxruntime(None) {
         Ok(library) => {
-            let options = OnnxRuntimeOptions { library, threads: 2, provider: Provider::Cpu };
+            let options = OnnxRuntimeOptions { library, threads: 2 };
             Some(OnnxRuntime::open(model, &options).unwrap())
         }
         Err(error) => {

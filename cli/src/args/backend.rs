@@ -6,7 +6,9 @@ use std::str::FromStr;
 use anyhow::{Result, bail};
 use clap::{Args, ValueEnum};
 use engine::quality::{DEFAULT_MIN_PSNR_DB, MAX_MIN_PSNR_DB};
-use engine::select::{self, BackendOptions, OpenVinoSettings, PrecisionChoice, TensorRtSettings};
+use engine::select::{
+    self, BackendOptions, GpuSettings, OpenVinoSettings, PrecisionChoice, TensorRtSettings,
+};
 use engine_sys::Flavour;
 
 use super::{bytes, within};
@@ -29,9 +31,8 @@ pub(crate) struct BackendArgs {
     /// Where ONNX Runtime computes [default: on the processor; with --backend auto wherever it can].
     #[arg(long, value_enum)]
     pub(crate) provider: Option<ProviderChoice>,
-    /// The GPU, counted from 0.
-    #[arg(long, value_name = "N", default_value_t = 0, value_parser = within::<u8>(0..=63))]
-    pub(crate) device: u8,
+    #[command(flatten)]
+    pub(crate) gpu: GpuArgs,
     /// What the network is computed in. auto: on a CPU what a short measurement finds fastest of
     /// what is near enough (--min-psnr), elsewhere fp32, and a quantized network as it is. TensorRT takes
     /// fp32 and fp16 (an engine keeps what it was converted to); OpenVINO fp32, bf16 or fp16 where
@@ -51,6 +52,20 @@ pub(crate) struct BackendArgs {
     pub(crate) threads: Option<u16>,
 }
 
+/// How TensorRT and ONNX Runtime use a GPU.
+#[derive(Args, Clone)]
+pub(crate) struct GpuArgs {
+    /// The GPU, counted from 0.
+    #[arg(long, value_name = "N", default_value_t = 0, value_parser = within::<u8>(0..=63))]
+    pub(crate) device: u8,
+    /// Batches that are on the GPU at one time [default: 2].
+    #[arg(long, value_name = "N", value_parser = within::<u8>(1..=8))]
+    pub(crate) lanes: Option<u8>,
+    /// With --compositor cuda: GPU memory that the package's frames may take [default: a quarter].
+    #[arg(long, value_name = "SIZE", value_parser = bytes)]
+    pub(crate) region_budget: Option<u64>,
+}
+
 /// How TensorRT runs.
 #[derive(Args, Clone)]
 pub(crate) struct TensorRtArgs {
@@ -60,12 +75,6 @@ pub(crate) struct TensorRtArgs {
     /// Which TensorRT runs the engine. auto: the first that takes it.
     #[arg(long, default_value = "auto", value_name = "auto|rtx|11|10")]
     pub(crate) flavour: FlavourChoice,
-    /// Batches that are on the GPU at one time [default: 2].
-    #[arg(long, value_name = "N", value_parser = within::<u8>(1..=8))]
-    pub(crate) lanes: Option<u8>,
-    /// With --compositor cuda: GPU memory that the package's frames may take [default: a quarter].
-    #[arg(long, value_name = "SIZE", value_parser = bytes)]
-    pub(crate) region_budget: Option<u64>,
     /// Launch the network kernel by kernel instead of as a CUDA graph.
     #[arg(long)]
     pub(crate) no_graphs: bool,
@@ -163,40 +172,40 @@ impl BackendArgs {
     pub(crate) fn check(&self) -> Result<()> {
         use BackendChoice::{Auto, Onnxruntime, Openvino, Tensorrt};
 
-        let TensorRtArgs { tensorrt_lib, flavour, lanes, region_budget, .. } = &self.tensorrt;
-        let TensorRtArgs { no_graphs, trust_engine, unverified, .. } = self.tensorrt;
-        let only_tensorrt: &[BackendChoice] = &[Tensorrt];
+        let Self { backend, gpu, tensorrt, openvino, .. } = self;
+        let cuda = self.provider == Some(ProviderChoice::Cuda);
+        let with_tensorrt = (*backend == Tensorrt, "--backend tensorrt");
+        let with_onnxruntime = (*backend == Onnxruntime, "--backend onnxruntime");
+        let with_openvino = (*backend == Openvino, "--backend openvino");
+        let on_gpu = (
+            *backend == Tensorrt || *backend == Onnxruntime && cuda,
+            "--backend tensorrt, or --backend onnxruntime --provider cuda",
+        );
         let given = [
-            ("--tensorrt-lib", tensorrt_lib.is_some(), only_tensorrt),
-            ("--flavour", flavour.0.is_some(), only_tensorrt),
-            ("--lanes", lanes.is_some(), only_tensorrt),
-            ("--region-budget", region_budget.is_some(), only_tensorrt),
-            ("--no-graphs", no_graphs, only_tensorrt),
-            ("--trust-engine", trust_engine, only_tensorrt),
-            ("--unverified", unverified, only_tensorrt),
-            ("--provider", self.provider.is_some(), &[Onnxruntime]),
-            ("--device", self.device > 0, &[Tensorrt, Onnxruntime]),
-            ("--openvino-lib", self.openvino.openvino_lib.is_some(), &[Openvino]),
+            ("--tensorrt-lib", tensorrt.tensorrt_lib.is_some(), with_tensorrt),
+            ("--flavour", tensorrt.flavour.0.is_some(), with_tensorrt),
+            ("--no-graphs", tensorrt.no_graphs, with_tensorrt),
+            ("--trust-engine", tensorrt.trust_engine, with_tensorrt),
+            ("--unverified", tensorrt.unverified, with_tensorrt),
+            ("--device", gpu.device > 0, on_gpu),
+            ("--lanes", gpu.lanes.is_some(), on_gpu),
+            ("--region-budget", gpu.region_budget.is_some(), on_gpu),
+            ("--provider", self.provider.is_some(), with_onnxruntime),
+            ("--openvino-lib", openvino.openvino_lib.is_some(), with_openvino),
         ];
-        let backend = self.backend;
-        let vain = given
-            .into_iter()
-            .find(|(_, given, takers)| *given && backend != Auto && !takers.contains(&backend));
-        if let Some((option, _, takers)) = vain {
-            let name = |backend: &BackendChoice| select::BackendChoice::from(*backend).name();
-            let takers = takers.iter().map(name).collect::<Vec<_>>().join(" or ");
-            let backend = name(&backend);
-            bail!(
-                "{option} is for --backend {takers}, and not for --backend {backend}; leave it out"
-            );
+        let vain = given.into_iter().find(|(_, given, (taken, _))| *given && !taken);
+        if let (Some((option, _, (_, takers))), true) = (vain, *backend != Auto) {
+            let backend = select::BackendChoice::from(*backend).name();
+            let place = if with_onnxruntime.0 && !cuda { " on the CPU" } else { "" };
+            bail!("{option} is for {takers}, and not for --backend {backend}{place}; leave it out");
         }
         Ok(())
     }
 
     /// As the engine takes them, to run batches of up to `largest_batch` frames.
     pub(crate) fn options(&self, largest_batch: usize) -> BackendOptions {
-        let TensorRtArgs { tensorrt_lib, flavour, lanes, .. } = &self.tensorrt;
-        let usual = TensorRtSettings::default();
+        let TensorRtArgs { tensorrt_lib, flavour, .. } = &self.tensorrt;
+        let usual = GpuSettings::default();
         BackendOptions {
             backend: self.backend.into(),
             simulated_ms: self.simulated_ms,
@@ -205,20 +214,23 @@ impl BackendArgs {
                 ProviderChoice::Cpu => select::ProviderChoice::Cpu,
                 ProviderChoice::Cuda => select::ProviderChoice::Cuda,
             }),
-            device: usize::from(self.device),
+            device: usize::from(self.gpu.device),
             threads: self.threads.map(usize::from),
             precision: self.precision,
             min_psnr_db: self.min_psnr,
             largest_batch,
+            gpu: GpuSettings {
+                lanes: self.gpu.lanes.map_or(usual.lanes, usize::from),
+                region_budget: self.gpu.region_budget,
+                ..usual
+            },
             tensorrt: TensorRtSettings {
                 library_folder: tensorrt_lib.clone(),
                 flavour: flavour.0,
-                lanes: lanes.map_or(usual.lanes, usize::from),
                 graphs: !self.tensorrt.no_graphs,
                 host_code: self.tensorrt.trust_engine,
-                region_budget: self.tensorrt.region_budget,
                 verify: !self.tensorrt.unverified,
-                ..usual
+                ..TensorRtSettings::default()
             },
             openvino: OpenVinoSettings {
                 library: self.openvino.openvino_lib.clone(),

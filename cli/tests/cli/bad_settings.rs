@@ -36,31 +36,38 @@ fn usage_errors_name_the_option_and_what_it_takes() {
 #[test]
 fn options_that_the_backend_does_not_have_are_refused() {
     let work = Workplace::new();
-    for (args, option) in [
-        (&["--lanes", "2"][..], "--lanes"),
-        (&["--no-graphs"], "--no-graphs"),
-        (&["--flavour", "rtx"], "--flavour"),
-        (&["--tensorrt-lib", "pkg"], "--tensorrt-lib"),
-        (&["--region-budget", "1GB"], "--region-budget"),
-        (&["--trust-engine"], "--trust-engine"),
-        (&["--unverified"], "--unverified"),
+    let gpu = "tensorrt, or --backend onnxruntime --provider cuda";
+    for (args, takers) in [
+        (&["--lanes", "2"][..], gpu),
+        (&["--region-budget", "1GB"], gpu),
+        (&["--no-graphs"], "tensorrt"),
+        (&["--flavour", "rtx"], "tensorrt"),
+        (&["--tensorrt-lib", "pkg"], "tensorrt"),
+        (&["--trust-engine"], "tensorrt"),
+        (&["--unverified"], "tensorrt"),
     ] {
-        let message =
-            format!("{option} is for --backend tensorrt, and not for --backend simulated");
-        work.render(args).assert_refused(&[&message, "leave it out"]);
-    }
-    for (backend, args, takers) in [
-        ("openvino", ["--provider", "cuda"], "onnxruntime"),
-        ("simulated", ["--provider", "cpu"], "onnxruntime"),
-        ("openvino", ["--device", "1"], "tensorrt or onnxruntime"),
-        ("onnxruntime", ["--openvino-lib", "none"], "openvino"),
-    ] {
-        let render = ["render", "pkg", "-o", "out", "--backend", backend];
         let message = format!(
-            "{} is for --backend {takers}, and not for --backend {backend}; leave it out",
+            "{} is for --backend {takers}, and not for --backend simulated; leave it out",
             args[0]
         );
-        work.run(&[&render[..], &args].concat()).assert_refused(&[&message]);
+        work.render(args).assert_refused(&[&message]);
+    }
+    for (backend, args, takers, found) in [
+        ("openvino", &["--provider", "cuda"][..], "onnxruntime", "openvino"),
+        ("simulated", &["--provider", "cpu"], "onnxruntime", "simulated"),
+        ("openvino", &["--device", "1"], gpu, "openvino"),
+        ("onnxruntime", &["--device", "1"], gpu, "onnxruntime on the CPU"),
+        ("onnxruntime", &["--lanes", "1", "--provider", "cpu"], gpu, "onnxruntime on the CPU"),
+        ("onnxruntime", &["--openvino-lib", "none"], "openvino", "onnxruntime on the CPU"),
+        ("onnxruntime", &["--provider", "cuda", "--no-graphs"], "tensorrt", "onnxruntime"),
+    ] {
+        let render = ["render", "pkg", "-o", "out", "--backend", backend];
+        let option = args.iter().rev().find(|arg| arg.starts_with("--") && **arg != "--provider");
+        let message = format!(
+            "{} is for --backend {takers}, and not for --backend {found}; leave it out",
+            option.unwrap_or(&"--provider")
+        );
+        work.run(&[&render[..], args].concat()).assert_refused(&[&message]);
     }
     assert_eq!(work.names("."), ["pkg"]);
 }

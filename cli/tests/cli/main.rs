@@ -18,6 +18,8 @@ mod doctor;
 mod doctor_tensorrt;
 mod html;
 mod interrupt;
+#[cfg(feature = "cuda")]
+mod onnxruntime_cuda;
 mod openvino;
 mod page;
 mod precision;

@@ -206,6 +206,16 @@ pub(crate) fn has_onnxruntime() -> bool {
     }
 }
 
+/// All files of a folder, with their bytes.
+#[cfg(feature = "cuda")]
+pub(crate) fn files(work: &Workplace, folder: &str) -> Vec<(String, Vec<u8>)> {
+    let read = |name: String| {
+        let bytes = std::fs::read(work.path(folder).join(&name)).unwrap();
+        (name, bytes)
+    };
+    work.names(folder).into_iter().map(read).collect()
+}
+
 /// A .npy file as numpy.save writes it.
 pub(crate) fn npy(descr: &str, fortran_order: &str, shape: &str, data: &[u8]) -> Vec<u8> {
     let header =

@@ -8,16 +8,9 @@ use engine_sys::Flavour;
 
 use crate::page;
 use crate::stand_ins::{Rig, flavours};
-use crate::support::{Answer, FRAMES, Workplace, features, frame_names, has_onnxruntime, small};
-
-/// All files of a folder, with their bytes.
-fn frames(work: &Workplace, folder: &str) -> Vec<(String, Vec<u8>)> {
-    let read = |name: String| {
-        let bytes = fs::read(work.path(folder).join(&name)).unwrap();
-        (name, bytes)
-    };
-    work.names(folder).into_iter().map(read).collect()
-}
+use crate::support::{
+    Answer, FRAMES, Workplace, features, files, frame_names, has_onnxruntime, small,
+};
 
 #[test]
 fn frames_are_those_of_onnx_runtime_byte_for_byte() {
@@ -29,7 +22,7 @@ fn frames_are_those_of_onnx_runtime_byte_for_byte() {
     let long = ["--features", "long.npy"];
     let expected = [&["render", "pkg", "-o", "expected", "--backend", "onnxruntime"], &long[..]];
     work.run(&expected.concat()).assert_ok();
-    let expected = frames(&work, "expected");
+    let expected = files(&work, "expected");
     assert_eq!(work.names("expected"), frame_names(23, "png"));
     for flavour in flavours() {
         let rig = Rig::new(&work, flavour);
@@ -44,12 +37,12 @@ fn frames_are_those_of_onnx_runtime_byte_for_byte() {
             let out = work.path("out");
             let args = [&["--model", "m.engine"], &long[..], settings].concat();
             rig.render("out", &args).assert_ok();
-            assert!(frames(&work, "out") == expected, "{flavour}: {settings:?}");
+            assert!(files(&work, "out") == expected, "{flavour}: {settings:?}");
             fs::remove_dir_all(out).unwrap();
         }
         // An ONNX file is converted first.
         rig.render("out", &long).assert_ok();
-        assert!(frames(&work, "out") == expected, "{flavour}");
+        assert!(files(&work, "out") == expected, "{flavour}");
         fs::remove_dir_all(work.path("out")).unwrap();
     }
 }
@@ -65,7 +58,7 @@ fn the_device_composites_the_same_frames() {
     for inputs in ["package", "derived"] {
         let expected = ["render", "pkg", "-o", "expected", "--backend", "onnxruntime"];
         work.run(&[&expected[..], &long, &["--inputs", inputs]].concat()).assert_ok();
-        let expected = frames(&work, "expected");
+        let expected = files(&work, "expected");
         for flavour in flavours() {
             if let Err(missing) = engine_sys::search::find_nvrtc() {
                 eprintln!("SKIPPED: {missing}");
@@ -74,7 +67,7 @@ fn the_device_composites_the_same_frames() {
             let rig = Rig::new(&work, flavour);
             let args = [&long[..], &["--inputs", inputs, "--compositor", "cuda"]].concat();
             let answer = rig.render("out", &args).assert_ok();
-            assert!(frames(&work, "out") == expected, "{flavour}, {inputs}");
+            assert!(files(&work, "out") == expected, "{flavour}, {inputs}");
             let bytes = if inputs == "package" { 4800 + 2 * 3072 } else { 4800 };
             let regions =
                 format!("room for {FRAMES} of {FRAMES} frames on the GPU ({bytes} bytes each)");
@@ -94,7 +87,8 @@ fn what_cannot_composite_on_a_device_says_so() {
     let answer = work.run(&[&render[..], &["--backend", "simulated"]].concat());
     assert!(!answer.stderr.contains("package     "), "too late: {}", answer.stderr);
     answer.assert_refused(&[
-        "compositor cuda was asked for, but the backend is simulated; use --backend tensorrt",
+        "compositor cuda was asked for, but the backend is simulated on the CPU",
+        "use --backend tensorrt or --backend onnxruntime --provider cuda",
     ]);
     let Some(&flavour) = flavours().first() else { return };
     let rig = Rig::new(&work, flavour);
@@ -130,7 +124,7 @@ fn settings_that_were_found_run_the_engine_that_was_measured() {
         assert!(tuned.stderr.contains(": tensorrt, batch "), "{}", tuned.stderr);
         assert!(tuned.stderr.contains("made before"), "{}", tuned.stderr);
         rig.render("expected", compositor).assert_ok();
-        assert!(frames(&work, "tuned") == frames(&work, "expected"), "{compositor:?}");
+        assert!(files(&work, "tuned") == files(&work, "expected"), "{compositor:?}");
     }
     // Without the GPU the profile is named, and the way out.
     let without = Rig { driver: false, ..rig };
@@ -340,7 +334,7 @@ fn auto_does_not_use_an_engine_that_predicts_something_else() {
             for part in ["warning: the engine ", "is too far from the network", "on the CPU"] {
                 assert!(answer.stderr.contains(part), "no {part:?} in {}", answer.stderr);
             }
-            assert!(frames(&work, "out") == frames(&work, "expected"));
+            assert!(files(&work, "out") == files(&work, "expected"));
             fs::remove_dir_all(work.path("out")).unwrap();
         }
     }

@@ -220,7 +220,7 @@ typedef struct engine_options {
     /* CPU threads that run the network, at most 1024; 0 is what the profile says, else one a core, and 1
      * on a GPU [0]. */
     uint32_t threads;
-    /* Batches that are on the GPU at one time with TensorRT, 1 to 8 [2]. */
+    /* Batches that are on the GPU at one time, 1 to 8 [2]. */
     uint32_t lanes;
     /* The folder with the TensorRT libraries [the usual places]. */
     const char *tensorrt_folder;

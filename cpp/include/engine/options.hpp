@@ -109,7 +109,7 @@ struct Options {
     // CPU threads that run the network, at most 1024; 0 is what the profile says, else one a core, and 1
     // on a GPU.
     std::uint32_t threads = 0;
-    // Batches that are on the GPU at one time with TensorRT, 1 to 8.
+    // Batches that are on the GPU at one time, 1 to 8.
     std::uint32_t lanes = 2;
     // The folder with the TensorRT libraries. Default: the usual places.
     std::string tensorrt_folder;

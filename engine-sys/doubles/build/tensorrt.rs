@@ -73,7 +73,9 @@ fn build_flavour(flavour: Flavour, headers: &Path) {
         library.sources_in("cpp/nvcommon").argument("-I").argument(&generated)
     };
     let file = |name: &str| Path::new(&flavour.to_string()).join(name);
-    let runtime = SharedObject::new(file(flavour.runtime_library())).sources_in("cpp/nvinfer");
+    let runtime = SharedObject::new(file(flavour.runtime_library()))
+        .sources_in("cpp/driver")
+        .sources_in("cpp/nvinfer");
     with_headers(runtime).argument("-ldl").build();
     with_headers(SharedObject::new(file(flavour.parser_library())))
         .sources_in("cpp/nvonnxparser")

@@ -8,9 +8,11 @@
 mod control;
 mod cuda;
 mod kernels;
+mod onnxruntime;
 mod tensorrt;
 
 pub use control::{Control, Exclusive, control};
 pub use cuda::{Cuda, Floats, cuda, cuda_dir};
 pub use kernels::{Parameter, run_kernel};
+pub use onnxruntime::{onnxruntime, onnxruntime_library};
 pub use tensorrt::{altered, plan, tensorrt_dir, tensorrt_headers, tensorrt_library};

@@ -111,8 +111,8 @@ pub enum BackendError {
     },
     /// The backend's predictions are composited on the CPU only.
     #[error(
-        "compositor cuda was asked for, but the backend is {backend}; use --backend tensorrt, or \
-         compositor auto, which gives the same bytes"
+        "compositor cuda was asked for, but the backend is {backend} on the CPU; use --backend tensorrt \
+         or --backend onnxruntime --provider cuda, or compositor auto, which gives the same bytes"
     )]
     NoDeviceCompositing {
         /// The backend.

@@ -1,6 +1,8 @@
 //! Whatever runs the network, behind one trait.
 
 mod error;
+#[cfg(feature = "cuda")]
+mod lanes;
 mod library;
 mod onnxruntime;
 #[cfg(feature = "openvino")]
@@ -12,7 +14,9 @@ mod tensorrt;
 
 pub use error::BackendError;
 pub use library::{LibraryError, find_onnxruntime};
-pub use onnxruntime::{OnnxRuntime, OnnxRuntimeOptions, Provider};
+pub use onnxruntime::{OnnxRuntime, OnnxRuntimeOptions};
+#[cfg(feature = "cuda")]
+pub use onnxruntime::{OnnxRuntimeCuda, OnnxRuntimeCudaOptions};
 pub(crate) use onnxruntime::{open_session, session_of, tensor_infos};
 #[cfg(feature = "openvino")]
 pub use openvino::{OpenVino, OpenVinoCpu, OpenVinoOptions, OpenVinoPrecision};

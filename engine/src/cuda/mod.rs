@@ -17,11 +17,9 @@ mod graph;
 pub mod kernels;
 mod lane;
 mod memory;
-#[cfg(feature = "tensorrt")]
 mod network;
 mod nvrtc;
 mod pinned;
-#[cfg(feature = "tensorrt")]
 mod resident;
 mod stream;
 
@@ -33,11 +31,9 @@ pub use graph::Graph;
 pub use lane::{Bindings, DeviceTimes, Floats, Lane, Staging};
 pub use memory::{DeviceBuffer, download, upload};
 #[cfg(feature = "tensorrt")]
-use network::Network;
-#[cfg(feature = "tensorrt")]
-pub(crate) use network::Tensors;
+pub(crate) use network::{EngineNetwork, Tensors};
+pub(crate) use network::{Network, SessionNetwork, SessionTensors};
 pub use nvrtc::Compiler;
 pub use pinned::{PinnedBuffer, PinnedKind};
-#[cfg(feature = "tensorrt")]
 pub(crate) use resident::{JOB_WORDS, Queue, Regions, ResidentPlan, Stage};
 pub use stream::Stream;

@@ -138,7 +138,7 @@ mod tests {
     use super::super::speech::Speech;
     use super::*;
     use crate::audio::Encoder;
-    use crate::backend::{OnnxRuntimeOptions, Provider, find_onnxruntime};
+    use crate::backend::{OnnxRuntimeOptions, find_onnxruntime};
 
     #[test]
     fn the_architecture_is_the_real_one() {
@@ -162,7 +162,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("e.onnx");
         audio_encoder(3, Batch::Symbolic).save(&path).unwrap();
-        let options = OnnxRuntimeOptions { library, threads: 2, provider: Provider::Cpu };
+        let options = OnnxRuntimeOptions { library, threads: 2 };
         let mut encoder = Encoder::open(&path, &options).unwrap();
         let sound = Speech::new(60, 3, &Motion::new(3)).sound();
         let features = encoder.features(&sound, &mut |_, _| ControlFlow::Continue(())).unwrap();

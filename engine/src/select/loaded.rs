@@ -3,8 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use super::{BackendOptions, Sample, SelectError, Watch, chain};
-use crate::backend::{Backend, Provider};
+use crate::backend::Backend;
 use crate::convert::{Compared, ConvertError, EngineRecord, Reference, verify_engine};
+use crate::threads::cores;
 
 /// An engine that was loaded, and what is known about it.
 #[derive(Debug)]
@@ -55,7 +56,7 @@ impl LoadedEngine {
             return Ok(known.check(what, &record.model, &record.graph)?);
         }
         (watch.say)("verifying   the engine against its network, once on this GPU");
-        let onnxruntime = match options.onnxruntime(Provider::Cpu) {
+        let onnxruntime = match options.onnxruntime(cores()) {
             Ok(onnxruntime) => onnxruntime,
             Err(error) => {
                 unverified(&chain(&error));

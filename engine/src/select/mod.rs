@@ -3,6 +3,11 @@
 
 mod contender;
 mod contest;
+#[cfg(feature = "cuda")]
+mod cuda;
+#[cfg(not(feature = "cuda"))]
+#[path = "cuda_absent.rs"]
+mod cuda;
 mod error;
 #[cfg(feature = "tensorrt")]
 mod loaded;
@@ -34,15 +39,16 @@ pub use self::contest::{Identity, identify};
 pub use self::error::SelectError;
 pub use self::loaded::LoadedEngine;
 pub use self::options::{
-    BackendChoice, BackendOptions, OpenVinoSettings, ProviderChoice, TensorRtSettings,
+    BackendChoice, BackendOptions, GpuSettings, OpenVinoSettings, ProviderChoice, TensorRtSettings,
 };
 use self::precision::quantized_remark;
 pub use self::precision::{PrecisionChoice, UnknownPrecisionChoice};
-use crate::backend::{Backend, BackendError, ModelSpec, OnnxRuntime, Provider, Simulated};
+use crate::backend::{Backend, BackendError, ModelSpec, OnnxRuntime, Simulated};
 use crate::batch::Assembler;
 use crate::dataset::FrameStore;
 use crate::frame::ModelGeometry;
 use crate::onnx::Model;
+use crate::threads::cores;
 
 /// A backend that is ready, and how it was chosen.
 pub struct Opened {
@@ -177,7 +183,7 @@ pub fn open(
         // Nothing else runs it.
         BackendChoice::Auto if is_engine(model) => tensorrt::open(model, options, watch),
         _ if is_engine(model) => Err(SelectError::Engine { path: model.to_owned() }),
-        BackendChoice::OnnxRuntime => onnxruntime(model, options.provider(), options),
+        BackendChoice::OnnxRuntime => onnxruntime(model, named_provider(options), options),
         BackendChoice::OpenVino => openvino::open(model, options),
         BackendChoice::Auto | BackendChoice::Simulated => best(model, options, watch),
     }
@@ -211,9 +217,9 @@ fn best(model: &Path, options: &BackendOptions, watch: &Watch<'_>) -> Result<Ope
     options.check_auto_precision()?;
     if options.provider.is_some() {
         // Whoever names a provider means ONNX Runtime.
-        return onnxruntime(model, options.provider(), options);
+        return onnxruntime(model, named_provider(options), options);
     }
-    let gpu = match tensorrt::gpu(options.device) {
+    let gpu = match cuda::gpu(options.device) {
         Ok(gpu) => gpu,
         Err(why) => return on_cpu(model, options, Vec::new(), &why),
     };
@@ -229,7 +235,7 @@ fn best(model: &Path, options: &BackendOptions, watch: &Watch<'_>) -> Result<Ope
 
 /// What [`BackendChoice::Auto`] takes where TensorRT's engine is not to be used.
 fn open_without_tensorrt(model: &Path, options: &BackendOptions) -> Result<Opened, SelectError> {
-    match tensorrt::gpu(options.device) {
+    match cuda::gpu(options.device) {
         Ok(gpu) => onnxruntime_anywhere(model, options, &gpu, Vec::new()),
         Err(why) => on_cpu(model, options, Vec::new(), &why),
     }
@@ -242,8 +248,7 @@ fn onnxruntime_anywhere(
     gpu: &str,
     mut remarks: Vec<String>,
 ) -> Result<Opened, SelectError> {
-    let cuda = Provider::Cuda { device: options.cuda_device() };
-    match onnxruntime(model, cuda, options) {
+    match onnxruntime(model, ProviderChoice::Cuda, options) {
         Ok(opened) => {
             remarks.push(format!("backend     onnxruntime on {gpu}"));
             Ok(opened.after(remarks))
@@ -265,7 +270,7 @@ fn on_cpu(
 ) -> Result<Opened, SelectError> {
     let undecided = options.precision == PrecisionChoice::Auto;
     options.check_cpu_precision()?;
-    let opened = onnxruntime(model, Provider::Cpu, options)?;
+    let opened = onnxruntime(model, ProviderChoice::Cpu, options)?;
     let what = if undecided { "" } else { "onnxruntime " };
     remarks.push(format!("backend     {what}on the CPU: {why}"));
     Ok(Opened { undecided, ..opened.after(remarks) })
@@ -282,10 +287,15 @@ fn silent(backend: impl Backend + 'static) -> Opened {
     Opened { backend: Box::new(backend), remarks: Vec::new(), engine: None, undecided: false }
 }
 
-/// A session of ONNX Runtime for `model`.
+/// The provider that was named, else the processor.
+fn named_provider(options: &BackendOptions) -> ProviderChoice {
+    options.provider.unwrap_or(ProviderChoice::Cpu)
+}
+
+/// ONNX Runtime for `model`.
 fn onnxruntime(
     model: &Path,
-    provider: Provider,
+    provider: ProviderChoice,
     options: &BackendOptions,
 ) -> Result<Opened, SelectError> {
     options.check_onnxruntime_precision()?;
@@ -297,8 +307,11 @@ fn onnxruntime(
         }
         remark = quantized_remark(quantized, options.precision);
     }
-    let backend = OnnxRuntime::open(model, &options.onnxruntime(provider)?)?;
-    Ok(Opened { remarks: remark.into_iter().collect(), ..silent(backend) })
+    let opened = match provider {
+        ProviderChoice::Cpu => silent(OnnxRuntime::open(model, &options.onnxruntime(cores())?)?),
+        ProviderChoice::Cuda => cuda::onnxruntime(model, options)?,
+    };
+    Ok(opened.after(remark.into_iter().collect()))
 }
 
 /// Says that the network in the file `model` is not quantized, and which file is.

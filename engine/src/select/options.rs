@@ -5,12 +5,11 @@ use std::path::{Path, PathBuf};
 use engine_sys::Flavour;
 
 use super::{PrecisionChoice, SelectError, is_engine};
-use crate::backend::{DevicePlan, OnnxRuntimeOptions, Provider, find_onnxruntime};
+use crate::backend::{DevicePlan, OnnxRuntimeOptions, find_onnxruntime};
 use crate::dataset::{Inputs, Package};
 use crate::file::cache_folder;
 use crate::pipeline::DEFAULT_BATCH;
 use crate::quality::DEFAULT_MIN_PSNR_DB;
-use crate::threads::cores;
 
 /// What runs the network.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -99,6 +98,8 @@ pub struct BackendOptions {
     pub decisions: Option<PathBuf>,
     /// The largest batch that will be run, for an engine that is made here.
     pub largest_batch: usize,
+    /// How a GPU is used, whatever runs the network there.
+    pub gpu: GpuSettings,
     /// How TensorRT runs.
     pub tensorrt: TensorRtSettings,
     /// How OpenVINO runs.
@@ -138,8 +139,39 @@ impl Default for BackendOptions {
             min_psnr_db: DEFAULT_MIN_PSNR_DB,
             decisions: cache_folder().map(|folder| folder.join("decisions")),
             largest_batch: 1,
+            gpu: GpuSettings::default(),
             tensorrt: TensorRtSettings::default(),
             openvino: OpenVinoSettings::default(),
+        }
+    }
+}
+
+/// How a GPU is used by TensorRT and by ONNX Runtime's CUDA provider.
+#[derive(Clone, Debug)]
+pub struct GpuSettings {
+    /// Batches that are on the GPU at one time.
+    pub lanes: usize,
+    /// The folder where compiled kernels are kept; `None` where no such folder is known.
+    pub kernels: Option<PathBuf>,
+    /// Bytes of the GPU's memory that the package's frames may take where the GPU composites; `None`
+    /// is a quarter of it.
+    pub region_budget: Option<u64>,
+}
+
+impl Default for GpuSettings {
+    fn default() -> Self {
+        Self { lanes: 2, kernels: cache_folder(), region_budget: None }
+    }
+}
+
+impl GpuSettings {
+    /// What a backend has to know to composite frames of `package`.
+    pub fn device_plan<'a>(&'a self, package: &'a Package) -> DevicePlan<'a> {
+        DevicePlan {
+            rects: package.rects(),
+            stored: package.inputs() == Inputs::Package,
+            budget: self.region_budget,
+            cache: self.kernels.as_deref(),
         }
     }
 }
@@ -151,19 +183,12 @@ pub struct TensorRtSettings {
     pub library_folder: Option<PathBuf>,
     /// Which TensorRT; `None` takes the first that is usable.
     pub flavour: Option<Flavour>,
-    /// Batches that are on the GPU at one time.
-    pub lanes: usize,
     /// Whether the network is replayed as a CUDA graph.
     pub graphs: bool,
     /// Where engines that are made here are kept; `None` where no such folder is known.
     pub cache: Option<PathBuf>,
     /// Whether an engine may bring code that runs in this process, as version-compatible ones do.
     pub host_code: bool,
-    /// The folder where compiled kernels are kept; `None` where no such folder is known.
-    pub kernels: Option<PathBuf>,
-    /// Bytes of the GPU's memory that the package's frames may take where the GPU composites; `None`
-    /// is a quarter of it.
-    pub region_budget: Option<u64>,
     /// Whether an engine is compared with its network when a GPU loads it for the first time.
     pub verify: bool,
 }
@@ -173,25 +198,10 @@ impl Default for TensorRtSettings {
         Self {
             library_folder: None,
             flavour: None,
-            lanes: 2,
             graphs: true,
             cache: cache_folder().map(|folder| folder.join("engines")),
             host_code: false,
-            kernels: cache_folder(),
-            region_budget: None,
             verify: true,
-        }
-    }
-}
-
-impl TensorRtSettings {
-    /// What a backend has to know to composite frames of `package`.
-    pub fn device_plan<'a>(&'a self, package: &'a Package) -> DevicePlan<'a> {
-        DevicePlan {
-            rects: package.rects(),
-            stored: package.inputs() == Inputs::Package,
-            budget: self.region_budget,
-            cache: self.kernels.as_deref(),
         }
     }
 }
@@ -204,32 +214,14 @@ impl BackendOptions {
         self.backend == BackendChoice::Auto && other && !is_engine(model)
     }
 
-    /// The provider that was named, else the processor.
-    pub(super) fn provider(&self) -> Provider {
-        match self.provider {
-            Some(ProviderChoice::Cuda) => Provider::Cuda { device: self.cuda_device() },
-            Some(ProviderChoice::Cpu) | None => Provider::Cpu,
-        }
-    }
-
-    /// The GPU as ONNX Runtime counts it.
-    pub(super) fn cuda_device(&self) -> i32 {
-        i32::try_from(self.device).unwrap_or(i32::MAX)
-    }
-
-    /// How ONNX Runtime is to run on `provider`.
+    /// How ONNX Runtime is to run, with `usual` threads where none were named.
     ///
     /// # Errors
     /// When its library is not found.
-    pub fn onnxruntime(&self, provider: Provider) -> Result<OnnxRuntimeOptions, SelectError> {
+    pub fn onnxruntime(&self, usual: usize) -> Result<OnnxRuntimeOptions, SelectError> {
         let library = find_onnxruntime(self.onnxruntime_library.as_deref())
             .map_err(crate::backend::BackendError::from)?;
-        let default = match provider {
-            Provider::Cpu => cores(),
-            Provider::Cuda { .. } => 1,
-        };
-        let threads = self.threads.unwrap_or(default);
-        Ok(OnnxRuntimeOptions { library, threads, provider })
+        Ok(OnnxRuntimeOptions { library, threads: self.threads.unwrap_or(usual) })
     }
 }
 

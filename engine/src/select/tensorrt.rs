@@ -15,18 +15,10 @@ use crate::convert::{
     self, ConvertError, EngineOptions, EngineRecord, Gpu, LogFile, Network, Surroundings, Tools,
     cache,
 };
-use crate::cuda::{self, Context};
+use crate::cuda::Context;
 use crate::file::{FileHash, Lock, regular};
 use crate::onnx::Model;
 use crate::onnx::batch::make_batch_symbolic;
-
-/// The name of GPU `device`, or why there is none.
-pub(super) fn gpu(device: usize) -> Result<String, String> {
-    let devices = cuda::devices().map_err(|error| error.to_string())?;
-    let count = devices.len();
-    let found = devices.into_iter().find(|info| info.ordinal == device);
-    found.map(|info| info.name).ok_or_else(|| format!("there is no GPU {device}, only {count}"))
-}
 
 /// Runs the engine, or an engine of the network, in the file `model`.
 pub(super) fn open(
@@ -289,7 +281,7 @@ impl Shop<'_> {
         let options = TensorRtOptions {
             library: library.clone(),
             log: Arc::clone(&self.watch.log),
-            lanes: settings.lanes,
+            lanes: self.options.gpu.lanes,
             graphs: settings.graphs,
             host_code: settings.host_code,
         };
@@ -299,7 +291,7 @@ impl Shop<'_> {
             there.flavour.title(),
             there.library,
             found.origin,
-            settings.lanes,
+            self.options.gpu.lanes,
             there.gpu
         );
         Ok((backend, remark))

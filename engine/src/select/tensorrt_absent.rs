@@ -6,10 +6,6 @@ use super::{BackendOptions, Opened, SelectError, Watch};
 
 const ABSENT: SelectError = SelectError::NotBuilt { what: "TensorRT" };
 
-pub(super) fn gpu(_device: usize) -> Result<String, String> {
-    Err(ABSENT.to_string())
-}
-
 pub(super) fn open(
     _model: &Path,
     options: &BackendOptions,

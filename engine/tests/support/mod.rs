@@ -2,6 +2,9 @@
 #![allow(dead_code, unreachable_pub, reason = "each test binary uses a part of this")]
 #![expect(clippy::unwrap_used, reason = "a helper that cannot unwrap fails its test")]
 
+#[cfg(feature = "cuda")]
+pub mod gpu;
+
 use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::{Arc, Mutex};

@@ -10,9 +10,10 @@ use engine::cuda::kernels;
 use engine::dataset::{Inputs, Package};
 use engine::pipeline::{CancelToken, Pipeline, Placement, Stages};
 
-use crate::rig::{
-    OPTIONS, REGION_BYTES, Told, Wanted, chain, expected, expected_of, on_device, open, render,
-    render_traced, stages, stand_ins, store,
+use crate::rig::{Told, open, stand_ins};
+use crate::support::gpu::{
+    OPTIONS, REGION_BYTES, Wanted, chain, expected, expected_of, on_device, render, render_traced,
+    stages, store,
 };
 use crate::support::{Collect, Exact, SIDE, package};
 
@@ -256,7 +257,7 @@ fn a_budget_that_is_too_small_and_a_second_wish_are_refused() {
     let error = Exact::new()
         .composite_on_device(&DevicePlan { rects: &[], stored: true, budget: None, cache: None })
         .unwrap_err();
-    let text = "compositor cuda was asked for, but the backend is exact; use --backend tensorrt";
+    let text = "compositor cuda was asked for, but the backend is exact on the CPU; use";
     assert!(error.to_string().starts_with(text), "{error}");
 }
 

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use engine::pipeline::PipelineError;
 
-use crate::rig::{Told, chain, expected, open, render, stand_ins, ways};
+use crate::rig::{Told, open, stand_ins, ways};
+use crate::support::gpu::{chain, expected, render};
 use crate::support::package;
 
 #[test]
@@ -14,7 +15,7 @@ fn any_call_may_fail_and_nothing_is_lost() {
     package(folder.path(), 3);
     let expected = expected(folder.path(), 14);
     for wanted in ways(flavours) {
-        let flavour = format!("{}, compositor {}", wanted.flavour, wanted.compositor);
+        let flavour = format!("{:?}, compositor {}", wanted.flavour, wanted.compositor);
         let mut errors = 0;
         for nth in 1.. {
             control.reset();
@@ -47,7 +48,7 @@ fn a_device_that_is_lost_in_the_middle_ends_the_run() {
     let folder = tempfile::tempdir().unwrap();
     package(folder.path(), 3);
     for wanted in ways(flavours) {
-        let flavour = format!("{}, compositor {}", wanted.flavour, wanted.compositor);
+        let flavour = format!("{:?}, compositor {}", wanted.flavour, wanted.compositor);
         for call in ["cuEventSynchronize", "cuMemcpyHtoDAsync_v2", "cuGraphLaunch"] {
             control.reset();
             let told = Arc::<Told>::default();

@@ -6,7 +6,8 @@ use engine::backend::Backend;
 use engine::backend::BatchLimit;
 use engine::batch::Completed;
 
-use crate::rig::{Told, Wanted, batch, expected, open, planes, render, stand_ins, store};
+use crate::rig::{Told, open, stand_ins};
+use crate::support::gpu::{Wanted, batch, expected, planes, render, store};
 use crate::support::package;
 
 #[test]

@@ -8,8 +8,9 @@ use engine::cuda::Context;
 use engine_doubles::Control;
 use engine_sys::{Error, Library, Log, Severity};
 
-use crate::rig::{Told, Wanted, open, open_plan, stand_ins};
+use crate::rig::{Told, open, open_plan, stand_ins};
 use crate::support::SIDE;
+use crate::support::gpu::Wanted;
 
 /// What is destroyed of TensorRT, in order, and how much of it before the log is let go.
 #[test]

@@ -1,6 +1,6 @@
 #include "context.h"
 
-#include "driver.h"
+#include "driver/driver.h"
 #include "probe.h"
 
 #include <algorithm>

@@ -1,7 +1,7 @@
 #include "engine.h"
 
 #include "context.h"
-#include "driver.h"
+#include "driver/driver.h"
 
 namespace fake {
 

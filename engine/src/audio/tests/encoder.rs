@@ -6,7 +6,7 @@ use std::path::Path;
 use tempfile::TempDir;
 
 use super::super::{AudioError, Encoder, Mel, Sound, step_count, step_of_frame, step_start};
-use crate::backend::{BatchLimit, OnnxRuntimeOptions, Provider, find_onnxruntime};
+use crate::backend::{BatchLimit, OnnxRuntimeOptions, find_onnxruntime};
 use crate::dataset::Features;
 use crate::onnx::Model;
 use crate::onnx::proto::type_proto::{Tensor, Value};
@@ -24,7 +24,7 @@ impl Runtime {
         match find_onnxruntime(None) {
             Ok(library) => Some(Self {
                 folder: tempfile::tempdir().unwrap(),
-                options: OnnxRuntimeOptions { library, threads: 2, provider: Provider::Cpu },
+                options: OnnxRuntimeOptions { library, threads: 2 },
             }),
             Err(error) => {
                 eprintln!("SKIPPED: {error}; run scripts/setup");

@@ -5,8 +5,12 @@ use std::sync::{Mutex, PoisonError};
 
 use ort::environment::Environment;
 
-use super::provider::resolved;
 use crate::backend::LibraryError;
+
+/// Where ONNX Runtime looks for its providers: beside the file itself, not beside a link to it.
+pub(super) fn resolved(library: &Path) -> PathBuf {
+    library.canonicalize().unwrap_or_else(|_| library.to_owned())
+}
 
 /// Loads `library`. It can be loaded once a process; a second one is refused rather than ignored.
 pub(super) fn environment(library: &Path) -> Result<Environment, LibraryError> {
@@ -35,4 +39,11 @@ pub(super) fn environment(library: &Path) -> Result<Environment, LibraryError> {
     environment.set_log_level(ort::logging::LogLevel::Error);
     *loaded = Some((file, environment.clone()));
     Ok(environment)
+}
+
+/// Name and version of the library that is loaded. It does not tell its version through these
+/// bindings, but what it was built of.
+pub(super) fn version() -> String {
+    let build = ort::info();
+    format!("ONNX Runtime ({})", build.strip_prefix("ORT Build Info: ").unwrap_or(build))
 }

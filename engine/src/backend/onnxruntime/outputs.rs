@@ -1,37 +1,23 @@
-//! Where predictions land: memory that the provider writes by itself, and that is used again.
+//! Where predictions land: memory that the runtime writes by itself, and that is used again.
 
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
-use ort::memory::{AllocationDevice, Allocator, AllocatorType, MemoryInfo, MemoryType};
-use ort::session::Session;
+use ort::memory::Allocator;
 use ort::value::Tensor;
 
-use super::Provider;
 use crate::batch::PredictionMemory;
 
 /// Output tensors between two batches.
 type Idle = Mutex<Vec<Tensor<f32>>>;
 
-/// The output tensors of a session.
+/// The output tensors of a session, in host memory.
+#[derive(Default)]
 pub(super) struct Outputs {
     allocator: Allocator,
     idle: Arc<Idle>,
 }
 
 impl Outputs {
-    /// Tensors in host memory; with CUDA in page-locked memory, which the GPU writes directly.
-    pub(super) fn new(session: &Session, provider: Provider) -> ort::Result<Self> {
-        let allocator = match provider {
-            Provider::Cpu => Allocator::default(),
-            Provider::Cuda { device } => {
-                let (pinned, output) = (AllocationDevice::CUDA_PINNED, MemoryType::CPUOutput);
-                let memory = MemoryInfo::new(pinned, device, AllocatorType::Device, output)?;
-                Allocator::new(session, memory)?
-            }
-        };
-        Ok(Self { allocator, idle: Arc::default() })
-    }
-
     /// An idle tensor of that shape, else a new one. Idle ones of other shapes are given up: they
     /// are of a batch size that is no longer used.
     pub(super) fn take(&self, shape: [usize; 4]) -> ort::Result<Tensor<f32>> {
@@ -86,7 +72,7 @@ mod tests {
             Ok(library) => drop(environment(&library).unwrap()),
             Err(error) => return eprintln!("SKIPPED: {error}; run scripts/setup"),
         }
-        let outputs = Outputs { allocator: Allocator::default(), idle: Arc::default() };
+        let outputs = Outputs::default();
         let lend = |frames| outputs.lend(outputs.take([frames, 3, 8, 8]).unwrap());
         let idle = || outputs.idle.lock().unwrap().len();
 

@@ -1,4 +1,4 @@
-//! Which of ONNX Runtime's execution providers runs a network, and what that one needs.
+//! ONNX Runtime's CUDA provider, and what it needs.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -6,101 +6,60 @@ use std::path::{Path, PathBuf};
 use ort::environment::Environment;
 use ort::ep::CUDA;
 use ort::session::Session;
-use ort::session::builder::SessionBuilder;
 use ort::util::preload_dylib;
 
+use super::environment::resolved;
+use super::session::refused;
 use crate::backend::BackendError;
 
-/// What executes a network.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Provider {
-    /// The processor.
-    #[default]
-    Cpu,
-    /// An NVIDIA GPU. Needs the library of the `onnxruntime-gpu` package, CUDA and cuDNN.
-    Cuda {
-        /// Number of the GPU, as CUDA counts them.
-        device: i32,
-    },
+/// Whether `library` can have the provider at all. Asked before the library is loaded, since its own
+/// words name neither the package nor the place.
+pub(super) fn check(library: &Path) -> Result<(), BackendError> {
+    let beside = resolved(library).with_file_name(CUDA_PROVIDER);
+    match beside.is_file() {
+        true => Ok(()),
+        false => Err(BackendError::Provider {
+            library: library.to_owned(),
+            problem: format!(
+                "{} is missing; pip install onnxruntime-gpu[cuda,cudnn] brings one, then name the \
+                 libonnxruntime.so in its onnxruntime/capi folder with --ort-lib or ORT_DYLIB_PATH",
+                beside.display()
+            ),
+            source: None,
+        }),
+    }
 }
 
-impl Provider {
-    /// What ONNX Runtime calls it.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Cpu => "CPUExecutionProvider",
-            Self::Cuda { .. } => "CUDAExecutionProvider",
-        }
-    }
-
-    /// Whether `library` can have the provider at all. Asked before the library is loaded, since
-    /// its own words name neither the package nor the place.
-    pub(super) fn check(self, library: &Path) -> Result<(), BackendError> {
-        if self == Self::Cpu {
-            return Ok(());
-        }
-        let beside = resolved(library).with_file_name(CUDA_PROVIDER);
-        match beside.is_file() {
-            true => Ok(()),
-            false => Err(BackendError::Provider {
-                library: library.to_owned(),
-                problem: format!(
-                    "{} is missing; pip install onnxruntime-gpu[cuda,cudnn] brings one, then name \
-                     the libonnxruntime.so in its onnxruntime/capi folder with --ort-lib or \
-                     ORT_DYLIB_PATH",
-                    beside.display()
-                ),
-                source: None,
-            }),
-        }
-    }
-
-    /// A session for `model`. Fails rather than compute on another provider.
-    pub(super) fn session(
-        self,
-        environment: &Environment,
-        library: &Path,
-        model: &Path,
-        threads: usize,
-    ) -> Result<Session, BackendError> {
-        let load = |error: ort::Error| BackendError::Load {
-            path: model.to_owned(),
-            runtime: "ONNX Runtime",
-            source: error.into(),
-        };
-        let builder = || -> ort::Result<SessionBuilder> {
-            Ok(Session::builder(environment)?.with_intra_threads(threads)?)
-        };
-        let Self::Cuda { device } = self else {
-            return builder().and_then(|mut b| b.commit_from_file(model)).map_err(load);
-        };
-        preload_from_pip(&resolved(library));
-        let refused = |error: ort::Error| BackendError::Provider {
-            library: library.to_owned(),
-            problem: refusal(driver_is_loaded()).to_owned(),
-            source: Some(error.into()),
-        };
-        let cuda = CUDA::default().with_device_id(device).build().error_on_failure();
-        let mut builder = builder()
-            .map_err(load)?
-            .with_execution_providers([cuda])
-            .map_err(|error| refused(error.into()))?;
-        // The provider only starts together with the session.
-        builder.commit_from_file(model).map_err(|error| {
-            let words = error.to_string().to_ascii_lowercase();
-            let of_the_gpu = ["cuda", "cudnn", "cublas"].iter().any(|word| words.contains(word));
-            if of_the_gpu { refused(error) } else { load(error) }
-        })
-    }
+/// A session for `model` that computes on `cuda`. Fails rather than compute on another provider.
+pub(super) fn session(
+    environment: &Environment,
+    library: &Path,
+    model: &Path,
+    threads: usize,
+    cuda: CUDA,
+) -> Result<Session, BackendError> {
+    let load = |error: ort::Error| refused(model, error);
+    let no_gpu = |error: ort::Error| BackendError::Provider {
+        library: library.to_owned(),
+        problem: refusal(driver_is_loaded()).to_owned(),
+        source: Some(error.into()),
+    };
+    preload_from_pip(&resolved(library));
+    let mut builder = Session::builder(environment)
+        .and_then(|builder| Ok(builder.with_intra_threads(threads)?))
+        .map_err(load)?
+        .with_execution_providers([cuda.build().error_on_failure()])
+        .map_err(|error| no_gpu(error.into()))?;
+    // The provider only starts together with the session.
+    builder.commit_from_file(model).map_err(|error| {
+        let words = error.to_string().to_ascii_lowercase();
+        let of_the_gpu = ["cuda", "cudnn", "cublas"].iter().any(|word| words.contains(word));
+        if of_the_gpu { no_gpu(error) } else { load(error) }
+    })
 }
 
 /// The library with the provider, beside ONNX Runtime's own.
 const CUDA_PROVIDER: &str = "libonnxruntime_providers_cuda.so";
-
-/// Where ONNX Runtime looks for its providers: beside the file itself, not beside a link to it.
-pub(super) fn resolved(library: &Path) -> PathBuf {
-    library.canonicalize().unwrap_or_else(|_| library.to_owned())
-}
 
 /// Whether the kernel has a driver for NVIDIA GPUs: its own, WSL's, or that of a Jetson.
 fn driver_is_loaded() -> bool {
@@ -161,8 +120,6 @@ fn pip_libraries(library: &Path) -> Vec<PathBuf> {
 mod tests {
     use super::*;
 
-    const CUDA: Provider = Provider::Cuda { device: 0 };
-
     #[test]
     fn cuda_needs_its_provider_beside_the_library_itself() {
         let folder = tempfile::tempdir().unwrap();
@@ -173,14 +130,13 @@ mod tests {
         let link = lib.join("libonnxruntime.so");
         std::os::unix::fs::symlink(&file, &link).unwrap();
 
-        assert!(Provider::Cpu.check(&link).is_ok());
-        let message = CUDA.check(&link).unwrap_err().to_string();
+        let message = check(&link).unwrap_err().to_string();
         let missing = wheel.canonicalize().unwrap().join(CUDA_PROVIDER);
         for part in [&*missing.to_string_lossy(), &link.to_string_lossy(), "onnxruntime-gpu"] {
             assert!(message.contains(part), "no {part:?} in {message}");
         }
         fs::write(missing, "").unwrap();
-        assert!(CUDA.check(&link).is_ok());
+        assert!(check(&link).is_ok());
     }
 
     #[test]

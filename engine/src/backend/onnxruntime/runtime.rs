@@ -1,4 +1,4 @@
-//! A model on ONNX Runtime.
+//! A model on ONNX Runtime's CPU provider.
 
 use std::path::{Path, PathBuf};
 use std::time::Instant;
@@ -6,73 +6,45 @@ use std::time::Instant;
 use ort::session::{OutputSelector, RunOptions, Session};
 use ort::value::{TensorRef, TensorValueType};
 
-use super::Provider;
-use super::environment::environment;
+use super::environment::{environment, version};
 use super::outputs::{Outputs, Prediction};
-use super::session::tensor_infos;
+use super::session::{open_session, tensor_infos};
 use crate::backend::{Backend, BackendError, BatchLimit, LibraryError, ModelSpec};
-#[cfg(feature = "cuda")]
-use crate::batch::AUDIO_LEN;
 use crate::batch::{Completed, HostBatch, HostBuffer, InFlight, Predictions, Span};
-#[cfg(feature = "cuda")]
-use crate::cuda::{Context, PinnedBuffer, PinnedKind};
 use crate::frame::ModelGeometry;
 use crate::onnx::Model;
 
-/// How to run a model on ONNX Runtime.
+/// How to run a model on the processor.
 #[derive(Clone, Debug)]
 pub struct OnnxRuntimeOptions {
     /// The library, from [`find_onnxruntime`](crate::backend::find_onnxruntime).
     pub library: PathBuf,
-    /// Threads that work on one operator; at least 1. On a GPU one is enough: it waits.
+    /// Threads that work on one operator; at least 1.
     pub threads: usize,
-    /// What computes.
-    pub provider: Provider,
 }
 
 /// A session. It computes while it is waited for, so one batch can be in flight.
 pub struct OnnxRuntime {
     spec: ModelSpec,
     threads: usize,
-    provider: Provider,
     outputs: Outputs,
     session: Session,
-    /// Where the network runs on a GPU: from pinned inputs, which are uploaded without a detour.
-    #[cfg(feature = "cuda")]
-    gpu: Option<Context>,
 }
 
 impl OnnxRuntime {
     /// Loads the library and the model, and checks that the engine can feed it.
     ///
     /// # Errors
-    /// When the library cannot be loaded or lacks the provider, the provider does not start, the
-    /// file is not a model, or its inputs and outputs are not the expected ones.
+    /// When the library cannot be loaded, the file is not a model, or its inputs and outputs are not
+    /// the expected ones.
     pub fn open(model: &Path, options: &OnnxRuntimeOptions) -> Result<Self, BackendError> {
         // What the file declares is checked first: the runtime's own words for a model that is
         // missing, cut short or of other shapes are riddles.
         ModelSpec::declared(model, &Model::load(model)?)?;
-        let OnnxRuntimeOptions { library, threads, provider } = options;
-        provider.check(library)?;
-        #[cfg(feature = "cuda")]
-        let gpu = match *provider {
-            Provider::Cpu => None,
-            Provider::Cuda { device } => Some(Context::new(usize::try_from(device).unwrap_or(0))?),
-        };
-        let environment = environment(library)?;
-        let session = provider.session(&environment, library, model, *threads)?;
+        let session = open_session(model, options)?;
         let (inputs, outputs) = (tensor_infos(session.inputs()), tensor_infos(session.outputs()));
         let spec = ModelSpec::check(model, &inputs, &outputs)?;
-        let outputs = Outputs::new(&session, *provider).map_err(failed("preparing its output"))?;
-        Ok(Self {
-            spec,
-            threads: *threads,
-            provider: *provider,
-            outputs,
-            session,
-            #[cfg(feature = "cuda")]
-            gpu,
-        })
+        Ok(Self { spec, threads: options.threads, outputs: Outputs::default(), session })
     }
 
     /// What is known about the model.
@@ -91,11 +63,9 @@ impl OnnxRuntime {
 
     fn run(&mut self, batch: &HostBatch) -> Result<Prediction, BackendError> {
         // Where a short last batch runs at full size, what the spare slots predict is not read.
-        let frames = match (self.spec.batch_limit(), self.provider) {
-            (BatchLimit::Fixed(n), _) => n,
-            (_, Provider::Cpu) => batch.len(),
-            // Every new size costs cuDNN a search for its fastest algorithms.
-            (_, Provider::Cuda { .. }) => batch.capacity(),
+        let frames = match self.spec.batch_limit() {
+            BatchLimit::Fixed(n) => n,
+            BatchLimit::Any | BatchLimit::UpTo(_) => batch.len(),
         };
         let side = self.spec.geometry().side();
         let image = TensorRef::from_array_view(([frames, 6, side, side], batch.image(frames)))
@@ -115,10 +85,7 @@ impl OnnxRuntime {
                 Ok(RunOptions::new()?.with_outputs(only.preallocate(ModelSpec::OUTPUT, tensor)))
             })
             .map_err(failed("preparing its output"))?;
-        let mut outputs = self
-            .session
-            .run_with_options(inputs, &options)
-            .map_err(failed("running the network"))?;
+        let mut outputs = self.session.run_with_options(inputs, &options)?;
         let expected = shape.map(|size| size as i64);
         let unlike =
             |found: Vec<i64>| BackendError::OutputShape { found, expected: expected.into() };
@@ -138,19 +105,23 @@ fn failed(attempt: &'static str) -> impl FnOnce(ort::Error) -> BackendError {
     move |error| BackendError::Run { attempt, source: error.into() }
 }
 
+impl From<ort::Error> for BackendError {
+    fn from(error: ort::Error) -> Self {
+        failed("running the network")(error)
+    }
+}
+
 impl Backend for OnnxRuntime {
     fn name(&self) -> &'static str {
         "onnxruntime"
     }
 
     fn provider(&self) -> &str {
-        self.provider.name()
+        "CPUExecutionProvider"
     }
 
     fn library(&self) -> Option<String> {
-        // The library does not tell its version through these bindings, but what it was built of.
-        let build = ort::info();
-        Some(format!("ONNX Runtime ({})", build.strip_prefix("ORT Build Info: ").unwrap_or(build)))
+        Some(version())
     }
 
     fn geometry(&self) -> ModelGeometry {
@@ -173,17 +144,7 @@ impl Backend for OnnxRuntime {
         self.spec.require_batch(capacity)?;
         // The predictions arrive in memory of the runtime's own.
         let none = Predictions::Host(HostBuffer::empty());
-        let geometry = self.spec.geometry();
-        #[cfg(feature = "cuda")]
-        if let Some(context) = &self.gpu {
-            let pinned = |floats| {
-                PinnedBuffer::zeroed(context, floats, PinnedKind::Cached).map(HostBuffer::pinned)
-            };
-            let (image, audio) =
-                (pinned(capacity * geometry.image_len())?, pinned(capacity * AUDIO_LEN)?);
-            return Ok(HostBatch::with_buffers(geometry, capacity, image, audio, none));
-        }
-        Ok(HostBatch::new(geometry, capacity, none)?)
+        Ok(HostBatch::new(self.spec.geometry(), capacity, none)?)
     }
 
     fn enqueue(&mut self, batch: HostBatch) -> Result<InFlight, BackendError> {

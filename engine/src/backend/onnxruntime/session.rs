@@ -1,4 +1,4 @@
-//! Sessions for models other than the network.
+//! Sessions on the CPU.
 
 use std::path::Path;
 
@@ -11,19 +11,19 @@ use super::environment::environment;
 use crate::backend::BackendError;
 use crate::backend::spec::TensorInfo;
 
-/// A session for `model`, in the library that all of this process share.
+/// A session on the CPU for `model`, in the library that all of this process share.
 ///
 /// # Errors
-/// When the library cannot be loaded or lacks the provider, the provider does not start, or the file
-/// is not a model.
+/// When the library cannot be loaded, or refuses the model.
 pub(crate) fn open_session(
     model: &Path,
     options: &OnnxRuntimeOptions,
 ) -> Result<Session, BackendError> {
-    let OnnxRuntimeOptions { library, threads, provider } = options;
-    provider.check(library)?;
-    let environment = environment(library)?;
-    provider.session(&environment, library, model, *threads)
+    let environment = environment(&options.library)?;
+    let open = || -> ort::Result<Session> {
+        Session::builder(&environment)?.with_intra_threads(options.threads)?.commit_from_file(model)
+    };
+    open().map_err(|error| refused(model, error))
 }
 
 /// A session on the CPU for a model in memory, which errors call `name`. Without `optimized` the graph
@@ -48,11 +48,12 @@ pub(crate) fn session_of(
             .with_optimization_level(level)?
             .commit_from_memory(model)
     };
-    open().map_err(|error| BackendError::Load {
-        path: name.to_owned(),
-        runtime: "ONNX Runtime",
-        source: error.into(),
-    })
+    open().map_err(|error| refused(name, error))
+}
+
+/// What the library says about a model that it does not take.
+pub(super) fn refused(model: &Path, error: ort::Error) -> BackendError {
+    BackendError::Load { path: model.to_owned(), runtime: "ONNX Runtime", source: error.into() }
 }
 
 /// What the runtime says about its inputs or outputs.

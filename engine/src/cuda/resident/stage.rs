@@ -2,16 +2,14 @@
 
 use std::sync::Arc;
 
-use engine_sys::{Engine, Error};
-
 use super::Shared;
 use crate::cuda::kernels::{Element, Jobs};
-use crate::cuda::{Bindings, CudaError, DeviceBuffer, Event, Floats, Network, Stream, Tensors};
+use crate::cuda::{Bindings, CudaError, DeviceBuffer, Event, Floats, Network, Stream};
 
 /// A network on a lane; where regions are resident, with what comes before and after it.
-pub(crate) struct Stage {
+pub(crate) struct Stage<N> {
     // Dropped first: it is bound to the buffers below.
-    network: Network,
+    network: N,
     resident: Option<Resident>,
 }
 
@@ -54,33 +52,28 @@ impl Resident {
     }
 }
 
-impl Stage {
-    /// The network between a lane's inputs and its output.
-    pub(crate) fn new(
-        engine: &Engine,
-        tensors: Tensors,
-        bindings: &Bindings<'_>,
-    ) -> Result<Self, Error> {
-        Ok(Self { network: Network::new(engine, tensors, bindings)?, resident: None })
+impl<N: Network> Stage<N> {
+    /// The network between a lane's inputs and its output, to which it is bound.
+    pub(crate) fn new(network: N) -> Self {
+        Self { network, resident: None }
     }
 
     /// The network between resident regions and patches, on a lane whose inputs are jobs and audio.
-    /// `room` is that of the network's own tensors.
-    pub(crate) fn resident<E: From<CudaError> + From<Error>>(
-        engine: &Engine,
-        tensors: Tensors,
-        bindings: &Bindings<'_>,
+    /// `room` is that of the network's own tensors, for which `network` makes it.
+    pub(crate) fn resident<E: From<CudaError>>(
+        lane: &Bindings<'_>,
         room: Floats,
         shared: &Arc<Shared>,
+        network: impl FnOnce(&Bindings<'_>) -> Result<N, E>,
     ) -> Result<Self, E> {
-        let context = bindings.stream.context();
+        let context = lane.stream.context();
         let resident = Resident {
             image: DeviceBuffer::new(context, room.inputs[0])?,
             predictions: DeviceBuffer::new(context, room.output)?,
             marks: [Event::new(context)?, Event::new(context)?],
             shared: Arc::clone(shared),
         };
-        let network = Network::new(engine, tensors, &resident.bindings(bindings))?;
+        let network = network(&resident.bindings(lane))?;
         Ok(Self { network, resident: Some(resident) })
     }
 
@@ -90,17 +83,22 @@ impl Stage {
     }
 
     /// Puts the network alone on the lane's stream, on whatever its inputs hold.
-    pub(crate) fn warm_up(&mut self, frames: usize, lane: &Bindings<'_>) -> Result<(), Error> {
+    pub(crate) fn warm_up(&mut self, frames: usize, lane: &Bindings<'_>) -> Result<(), N::Error> {
         match &self.resident {
             Some(resident) => self.network.enqueue(frames, &resident.bindings(lane)),
             None => self.network.enqueue(frames, lane),
         }
     }
 
+    /// Has the network give up what it keeps for the device.
+    pub(crate) fn retire(&mut self) -> Result<(), N::Error> {
+        self.network.retire()
+    }
+
     /// Puts everything on the lane's stream, for `frames` frames. Where regions are resident, the
     /// lane's first input holds as many jobs by [`Regions`](super::Regions) that has this stage's
     /// memory.
-    pub(crate) fn enqueue<E: From<CudaError> + From<Error>>(
+    pub(crate) fn enqueue<E: From<CudaError> + From<N::Error>>(
         &mut self,
         frames: usize,
         lane: &Bindings<'_>,

@@ -6,10 +6,9 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use super::super::{
-    BackendChoice, BackendOptions, Contender, Opened, PrecisionChoice, SelectError, onnxruntime,
-    openvino,
+    BackendChoice, BackendOptions, Contender, Opened, PrecisionChoice, ProviderChoice, SelectError,
+    onnxruntime, openvino,
 };
-use crate::backend::Provider;
 
 /// A runtime for the processor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -77,7 +76,7 @@ impl Candidate {
     ) -> Result<Opened, SelectError> {
         let options = BackendOptions { precision: self.precision(), ..options.clone() };
         match self.runtime {
-            Runtime::OnnxRuntime => onnxruntime(model, Provider::Cpu, &options),
+            Runtime::OnnxRuntime => onnxruntime(model, ProviderChoice::Cpu, &options),
             Runtime::OpenVino => openvino::open(model, &options),
         }
     }

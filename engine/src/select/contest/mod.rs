@@ -19,10 +19,10 @@ use self::outcome::{Fate, Rules, hold};
 use self::quantized::Quantized;
 use super::openvino::Probe;
 use super::{
-    BackendOptions, Contender, Opened, PrecisionChoice, Ready, Sample, SelectError, Watch, chain,
-    onnxruntime, openvino,
+    BackendOptions, Contender, Opened, PrecisionChoice, ProviderChoice, Ready, Sample, SelectError,
+    Watch, chain, onnxruntime, openvino,
 };
-use crate::backend::{Backend, Provider};
+use crate::backend::Backend;
 use crate::file::{FileHash, shell_quoted};
 use crate::frame::ModelGeometry;
 use crate::verify::evenly_spaced;
@@ -200,7 +200,7 @@ pub(super) fn judge(
 ) -> Result<(u64, f64), SelectError> {
     let precision = PrecisionChoice::Fp32;
     let options = BackendOptions { precision, ..options.clone() };
-    let mut reference = onnxruntime(model, Provider::Cpu, &options)?.backend;
+    let mut reference = onnxruntime(model, ProviderChoice::Cpu, &options)?.backend;
     let scene = Scene { sample, frames: frames(sample), cancelled: watch.cancelled };
     let [alone, together] = BATCHES;
     let expected = scene.composite(&mut *reference, alone)?;

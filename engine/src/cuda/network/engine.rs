@@ -2,7 +2,7 @@
 
 use engine_sys::{Element, Engine, Error, ExecutionContext};
 
-use super::Bindings;
+use super::{Bindings, Network};
 
 /// Positions of the network's tensors among the engine's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,10 +14,7 @@ pub(crate) struct Tensors {
 }
 
 /// An execution context whose tensors are the buffers of one lane.
-///
-/// It is made by, and only works with, the lane that it is the `C` of: the lane drops it before the
-/// buffers, and waits before that.
-pub(crate) struct Network {
+pub(crate) struct EngineNetwork {
     context: ExecutionContext,
     tensors: Tensors,
     /// The stream of the lane whose buffers it is bound to.
@@ -28,7 +25,7 @@ pub(crate) struct Network {
     batch: Option<usize>,
 }
 
-impl Network {
+impl EngineNetwork {
     /// Binds a new execution context of `engine` to a lane with room for the engine's largest batch.
     /// The tensors must be 32-bit floats.
     pub(crate) fn new(
@@ -53,22 +50,24 @@ impl Network {
         let frames = [frame(image), frame(audio)];
         Ok(Self { context, tensors, stream: bindings.stream.raw(), frames, batch: None })
     }
+}
 
-    /// Whether the next run needs no change of shapes.
-    pub(crate) fn is_set_to(&self, batch: usize) -> bool {
-        self.batch == Some(batch)
+impl Network for EngineNetwork {
+    type Error = Error;
+
+    fn is_set_to(&self, frames: usize) -> bool {
+        self.batch == Some(frames)
     }
 
-    /// Puts the network on the lane's stream, for `batch` frames.
-    pub(crate) fn enqueue(&mut self, batch: usize, bindings: &Bindings<'_>) -> Result<(), Error> {
-        assert_eq!(bindings.stream.raw(), self.stream, "a network was moved to another lane");
-        if !self.is_set_to(batch) {
+    fn enqueue(&mut self, frames: usize, lane: &Bindings<'_>) -> Result<(), Error> {
+        assert_eq!(lane.stream.raw(), self.stream, "a network was moved to another lane");
+        if !self.is_set_to(frames) {
             self.batch = None;
             for (&tensor, shape) in self.tensors.inputs.iter().zip(&mut self.frames) {
-                shape[0] = batch as i64;
+                shape[0] = frames as i64;
                 self.context.set_input_shape(tensor, shape)?;
             }
-            self.batch = Some(batch);
+            self.batch = Some(frames);
         }
         // SAFETY: the stream is the lane's, in the context that the engine lives in. The lane keeps
         // inputs and outputs to itself until the stream has passed this, and everything of this

@@ -17,7 +17,8 @@ bool find_all(Driver& driver) {
     for (const char* const name : {"libcuda.so", "libcuda.so.1"}) {
         if (void* const library = dlopen(name, RTLD_NOLOAD | RTLD_NOW)) {
             const bool complete = find(library, "double_launch", driver.launch)
-                && find(library, "cuStreamIsCapturing", driver.is_capturing);
+                && find(library, "cuStreamIsCapturing", driver.is_capturing)
+                && find(library, "cuStreamSynchronize", driver.synchronize);
             dlclose(library);
             return complete;
         }
@@ -28,7 +29,7 @@ bool find_all(Driver& driver) {
 } // namespace
 
 const Driver* driver() {
-    // Looked up each time, because a test may load the driver after an engine was refused.
+    // Looked up each time, because a test may load the driver after something was refused.
     thread_local Driver found;
     return find_all(found) ? &found : nullptr;
 }

@@ -1,4 +1,4 @@
-// The few functions that an engine needs of the CUDA driver.
+// The few functions that other stand-ins need of the CUDA driver.
 #pragma once
 
 #include "cuda/launch.h"
@@ -9,6 +9,8 @@ struct Driver {
     decltype(&double_launch) launch;
     // cuStreamIsCapturing. A status that is not 0 is a capture.
     int (*is_capturing)(void* stream, int* status);
+    // cuStreamSynchronize.
+    int (*synchronize)(void* stream);
 };
 
 // The fake libcuda where the process has loaded it, else nullptr. It is never loaded here.
