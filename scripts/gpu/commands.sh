@@ -47,9 +47,9 @@ refuses() {
     [[ $(error) =~ $pattern ]] || failed "expected an error with \"$pattern\", got: $(error)"
 }
 
-# Both on the flavour whose turn it is.
+# With the flavour, and with the runtime, whose turn it is.
 convert() { succeeds convert-engine "$@" --flavour "$flavour"; }
-render() { succeeds render "$@" "${tensorrt[@]}"; }
+render() { succeeds render "$@" "${runtime[@]}"; }
 
 # The files that the checks use.
 probe_network=$work/probe/checkpoint/model_best.onnx

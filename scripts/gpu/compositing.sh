@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# The checks of compositing on the GPU with the flavour $flavour. Sourced by scripts/gpu-acceptance.
+# The checks of compositing on the GPU with what ${runtime[@]} asks for. Sourced by scripts/gpu-acceptance.
 
 on_gpu=(--compositor cuda)
 
@@ -17,22 +17,22 @@ compositing_checks() {
 composites() {
     local batch lane setting count=0
     needs_reference
-    if ! engine render "$work/probe" -o null --model "$probe_engine" "${tensorrt[@]}" "${on_gpu[@]}"; then
+    if ! engine render "$work/probe" -o null --model "$probe_model" "${runtime[@]}" "${on_gpu[@]}"; then
         if says 'no NVRTC found'; then not_run "$(error | cut -d '(' -f 1)"; fi
         failed "$(error)"
     fi
     : >"$engines/composites"
     for batch in "${batches[@]}"; do
         for lane in "${lanes[@]}"; do
-            for setting in '' --no-graphs; do
-                render "$work/probe" -o "raw:$frames" --model "$probe_engine" "${on_gpu[@]}" \
+            for setting in "${graphs[@]}"; do
+                render "$work/probe" -o "raw:$frames" --model "$probe_model" "${on_gpu[@]}" \
                     --batch "$batch" --lanes "$lane" ${setting:+"$setting"}
                 same "$right" "$probe_frame" "--batch $batch --lanes $lane${setting:+ $setting}"
                 count=$((count + 1))
             done
         done
         # Frames leave the GPU and come again.
-        render "$work/probe" -o "raw:$frames" --model "$probe_engine" "${on_gpu[@]}" \
+        render "$work/probe" -o "raw:$frames" --model "$probe_model" "${on_gpu[@]}" \
             --batch "$batch" --lanes 2 --region-budget "$small_budget"
         says 'regions  *room for [0-9]* of' || failed 'it does not say how many frames there is room for'
         same "$right" "$probe_frame" "--batch $batch --region-budget $small_budget"
@@ -45,7 +45,7 @@ composites_derived() {
     local derived=$work/derived.raw
     needs_reference
     succeeds render "$work/probe" -o "raw:$derived" --backend onnxruntime --provider cpu --inputs derived
-    render "$work/probe" -o "raw:$frames" --model "$probe_engine" "${on_gpu[@]}" --inputs derived
+    render "$work/probe" -o "raw:$frames" --model "$probe_model" "${on_gpu[@]}" --inputs derived
     same "$derived" "$probe_frame" '--inputs derived'
     rm "$derived"
     all_same 1
@@ -54,7 +54,7 @@ composites_derived() {
 # What it costs at a batch of 8, against what it may.
 composites_cheaply() {
     local assemble composite up down
-    succeeds bench --package "$work/avatar" --model "$real_engine" "${tensorrt[@]}" "${on_gpu[@]}" \
+    succeeds bench --package "$work/avatar" --model "$real_model" "${runtime[@]}" "${on_gpu[@]}" \
         --batch 8 --workers 4 --frames "$cheap_frames" --json "$work/bench.json"
     read -r assemble composite up down < <(awk '
         function value(line) { sub(/^[^:]*: /, "", line); gsub(/[",]/, "", line); return line }
@@ -73,7 +73,7 @@ composites_cheaply() {
 }
 
 measures_both() {
-    succeeds bench --package "$work/avatar" --model "$real_engine" "${tensorrt[@]}" --batch 8 \
+    succeeds bench --package "$work/avatar" --model "$real_model" "${runtime[@]}" --batch 8 \
         --frames "$cheap_frames"
     if says 'other frames than the CPU'; then failed "$(grep 'other frames than the CPU' "$answer")"; fi
     says '^measured  ' || failed 'it does not say what it measured'

@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# The checks of Ctrl-C, and of memory, on $flavour. Sourced by scripts/gpu-acceptance.
+# The checks of Ctrl-C, and of memory, with what ${runtime[@]} asks for. Sourced by scripts/gpu-acceptance.
 
 # Put before a conversion that is to be interrupted.
 slow_build=()
@@ -21,7 +21,7 @@ interrupted_render() {
     local out=$work/interrupted count name
     rm -rf "$out"
     long_features "$work/probe" 100 "$work/long.npy"
-    start "$engine_cli" render "$work/probe" -o "$out" --model "$probe_engine" "${tensorrt[@]}" \
+    start "$engine_cli" render "$work/probe" -o "$out" --model "$probe_model" "${runtime[@]}" \
         --features "$work/long.npy"
     wait_until test -e "$out/frame_00020.png" || failed "no frames come: $(tail -n 1 "$answer")"
     interrupt
@@ -57,7 +57,7 @@ interrupted_conversion() {
 # memcheck OPTIONS...: of a render.
 memcheck() {
     local command=(compute-sanitizer --tool memcheck "$engine_cli" render "$work/probe" -o null
-        --model "$probe_engine" --frames 24 "${tensorrt[@]}" "$@")
+        --model "$probe_model" --frames 24 "${runtime[@]}" "$@")
     command -v compute-sanitizer >/dev/null ||
         not_run 'compute-sanitizer, which comes with the CUDA toolkit, is not on PATH'
     printf '$ %s\n' "${command[*]}" >>"$work/transcript"
@@ -78,11 +78,11 @@ device_memory() {
     printf '%s' "$used"
 }
 
+# Of a long render of the network $soaked.
 memory() {
-    local resident model=$probe_engine samples=$work/samples end=$((SECONDS + limit))
-    if [[ -e $engines/fp16.runs ]]; then model=$engines/fp16.engine; fi
+    local resident samples=$work/samples end=$((SECONDS + limit))
     long_features "$work/avatar" "$soak_times" "$work/long.npy"
-    start "$engine_cli" render "$work/avatar" -o null --model "$model" "${tensorrt[@]}" \
+    start "$engine_cli" render "$work/avatar" -o null --model "$soaked" "${runtime[@]}" \
         --features "$work/long.npy"
     # Before that it loads.
     wait_until says '^threads ' || failed "$(error)"

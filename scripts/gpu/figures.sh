@@ -7,9 +7,15 @@ smi() {
     nvidia-smi -i "${visible%%,*}" --format=csv,noheader,nounits "$@" 2>/dev/null || true
 }
 
+# ONNX Runtime's library as engine-cli finds it; nothing where it finds none.
+found_onnxruntime() {
+    "$engine_cli" doctor >"$work/doctor" 2>&1 || true
+    sed -n 's|^ok  *ONNX Runtime  *[^/]*\(/.*\)|\1|p' "$work/doctor"
+}
+
 # The GPU's name as engine-cli sees it.
 find_gpu() {
-    "$engine_cli" doctor >"$work/doctor" 2>&1 || true
+    onnxruntime=$(found_onnxruntime)
     gpu=$(sed -n 's/.*GPU 0: \([^,;]*\).*/\1/p' "$work/doctor" | head -n 1)
     if [[ -z $gpu ]]; then
         cat "$work/doctor" >&2
@@ -36,11 +42,10 @@ facts() {
 
 # Finds out what facts prints.
 find_facts() {
-    local library card
-    library=$(sed -n 's|^ok  *ONNX Runtime  *[^/]*\(/.*\)|\1|p' "$work/doctor")
+    local library=$onnxruntime card
     if [[ $library ]]; then
-        # The version of its symbols is its own.
-        library="$(grep -aom1 'VERS_[0-9.]*' "$library" | sed 's/VERS_//'), $library"
+        # The version of its symbols is its own; a stand-in has none.
+        library="$(grep -aom1 'VERS_[0-9.]*' "$library" | sed 's/VERS_//' || true), $library"
     fi
     card=$(smi --query-gpu=name,driver_version,compute_cap,memory.total)
     facts="- $(date +%F), \`$command_line\`

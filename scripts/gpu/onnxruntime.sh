@@ -10,30 +10,31 @@ reference() {
 }
 
 onnxruntime_checks() {
-    check 'onnxruntime --provider cuda: opens' cuda_opens
-    [[ -e $work/cuda ]] || return 0
-    check 'onnxruntime --provider cuda: bytes of the CPU, all batches' cuda_bytes
-    check 'onnxruntime --provider cuda: figures' figures 'ONNX Runtime, CUDA, fp32' \
-        --backend onnxruntime --provider cuda
+    title='ONNX Runtime on CUDA' precision=fp32
+    runtime=(--backend onnxruntime --provider cuda)
+    graphs=('')
+    engines=$work/onnxruntime-cuda
+    mkdir "$engines"
+    probe_model=$probe_network
+    real_model=$work/avatar/checkpoint/model_best.onnx
+    check "$title: opens" cuda_opens
+    [[ -e $engines/opens ]] || return 0
+    check "$title: bytes of the CPU, all batches and lanes" exact_bytes
+    check "$title: the same where batches of other sizes come" changing_shapes
+    compositing_checks
+    check "$title, $precision: the same frames whatever the lanes" same_frames
+    real_figures
+    check "$title: memcheck" memcheck
+    soaked=$real_model
+    check "$title: memory does not grow" memory
 }
 
 cuda_opens() {
-    if engine render "$work/probe" -o null --backend onnxruntime --provider cuda; then
-        : >"$work/cuda"
+    if engine render "$work/probe" -o null "${runtime[@]}"; then
+        : >"$engines/opens"
     elif says 'providers_cuda.so is missing|no ONNX Runtime library found'; then
         not_run "$(error)"
     else
         failed "$(error)"
     fi
-}
-
-cuda_bytes() {
-    local batch
-    needs_reference
-    for batch in "${batches[@]}"; do
-        succeeds render "$work/probe" -o "raw:$frames" --backend onnxruntime --provider cuda \
-            --batch "$batch"
-        same "$right" "$probe_frame" "--batch $batch"
-    done
-    all_same ${#batches[@]}
 }

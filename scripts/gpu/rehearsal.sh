@@ -1,6 +1,15 @@
 # shellcheck shell=bash
 # What stands in for a GPU in a rehearsal. Sourced by scripts/gpu-acceptance.
 
+# Has ONNX Runtime, where there is one, compute on the stand-in for a GPU, too.
+onnxruntime_on_stand_ins() {
+    local real
+    real=$(found_onnxruntime)
+    if [[ $real ]]; then
+        export ENGINE_DOUBLES_ONNXRUNTIME=$real ORT_DYLIB_PATH=$1/libonnxruntime.so
+    fi
+}
+
 # Puts the stand-ins where engine-cli finds NVIDIA's libraries, and programs that answer as NVIDIA's.
 stand_ins() {
     local found name folder bin=$work/bin
@@ -11,6 +20,7 @@ stand_ins() {
     while IFS='=' read -r name folder; do
         case $name in
             cuda) export LD_LIBRARY_PATH=$folder${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH} ;;
+            onnxruntime) onnxruntime_on_stand_ins "$folder" ;;
             *) folders[$name]=$folder ;;
         esac
     done <<<"$found"

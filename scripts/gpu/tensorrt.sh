@@ -3,19 +3,20 @@
 
 tensorrt_checks() {
     local precision
-    tensorrt=(--backend tensorrt --flavour "$flavour")
+    runtime=(--backend tensorrt --flavour "$flavour")
+    graphs=('' --no-graphs)
     engines=$work/engines-$flavour
     mkdir "$engines"
-    probe_engine=$engines/probe.engine
+    probe_model=$engines/probe.engine
     check "$title: convert-engine makes an engine of the probe network" converts
-    [[ -e $probe_engine ]] || return 0
+    [[ -e $probe_model ]] || return 0
     check "$title: doctor calls it usable" doctor_lists_flavour
     check "$title: the engine loads, is compared with its network, and only once" loads
     if [[ ! -e $engines/loads ]]; then
         skip "$title: all other checks" 'the engine does not load'
         return
     fi
-    check "$title: CUDA graphs are captured" captures "$work/probe" "$probe_engine"
+    check "$title: CUDA graphs are captured" captures "$work/probe" "$probe_model"
     check "$title: bytes of ONNX Runtime, all batches, lanes, with and without graphs" exact_bytes
     check "$title: the same where one context has several graphs, and shapes change" changing_shapes
     check "$title: an ONNX file is converted once, and its engine kept" from_onnx
@@ -31,11 +32,13 @@ tensorrt_checks() {
     check "$title: Ctrl-C in a render" interrupted_render
     check "$title: Ctrl-C in a conversion" interrupted_conversion
     check "$title: memcheck" memcheck
+    soaked=$probe_model
+    if [[ -e $engines/fp16.runs ]]; then soaked=$engines/fp16.engine; fi
     check "$title: memory does not grow" memory
 }
 
 converts() {
-    if engine convert-engine "$probe_network" -o "$probe_engine" --flavour "$flavour"; then
+    if engine convert-engine "$probe_network" -o "$probe_model" --flavour "$flavour"; then
         remark "$(said builder)"
     elif says 'no TensorRT.* found|holds no such library|built without TensorRT'; then
         # What to do about it comes behind.
@@ -64,7 +67,7 @@ rtx_is_made_for_it() {
 
 loads() {
     local verified
-    if ! engine render "$work/probe" -o null --model "$probe_engine" "${tensorrt[@]}"; then
+    if ! engine render "$work/probe" -o null --model "$probe_model" "${runtime[@]}"; then
         if [[ $flavour == rtx && ! ${asked[rtx]:-} ]] && ! rtx_is_made_for_it; then
             not_run "$title is not made for compute capability $(compute_capability): $(error)"
         fi
@@ -74,9 +77,9 @@ loads() {
     said backend >>"$work/backends"
     verified=$(said verified)
     if says 'the engine was not compared'; then not_run "it loads; $(said warning:)"; fi
-    is_recorded "$probe_engine"
+    is_recorded "$probe_model"
     says 'verified  *no byte differs' || failed "$verified; the probe network is exact"
-    render "$work/probe" -o null --model "$probe_engine"
+    render "$work/probe" -o null --model "$probe_model"
     if says '^verifying'; then failed 'it is compared again when it is loaded again'; fi
     remark "$verified"
 }
@@ -101,15 +104,15 @@ exact_bytes() {
     needs_reference
     for batch in "${batches[@]}"; do
         for lane in "${lanes[@]}"; do
-            for graph in '' --no-graphs; do
-                render "$work/probe" -o "raw:$frames" --model "$probe_engine" --batch "$batch" \
+            for graph in "${graphs[@]}"; do
+                render "$work/probe" -o "raw:$frames" --model "$probe_model" --batch "$batch" \
                     --lanes "$lane" ${graph:+"$graph"}
                 same "$right" "$probe_frame" "--batch $batch --lanes $lane${graph:+ $graph}"
                 count=$((count + 1))
             done
         done
     done
-    render "$work/probe" -o "raw:$frames" --model "$probe_engine" --mode sequential
+    render "$work/probe" -o "raw:$frames" --model "$probe_model" --mode sequential
     same "$right" "$probe_frame" '--mode sequential'
     all_same $((count + 1))
 }
@@ -122,7 +125,7 @@ changing_shapes() {
     needs_reference
     for lane in "${shape_lanes[@]}"; do
         for grid in "${shape_grids[@]}"; do
-            succeeds bench --package "$work/probe" --model "$probe_engine" "${tensorrt[@]}" \
+            succeeds bench --package "$work/probe" --model "$probe_model" "${runtime[@]}" \
                 --lanes "$lane" --batch "$grid" --workers 1 --frames "$probe_count" --warmup 7 \
                 --repeat 3 --sink "raw:$frames"
             same "$right" "$probe_frame" "--batch $grid --lanes $lane"
@@ -159,9 +162,9 @@ two_at_once() {
     local other=$work/other.raw pid status=0
     needs_reference
     timeout --kill-after=30 "$limit" "$engine_cli" render "$work/probe" -o "raw:$other" \
-        --model "$probe_engine" "${tensorrt[@]}" >"$work/other" 2>&1 &
+        --model "$probe_model" "${runtime[@]}" >"$work/other" 2>&1 &
     pid=$!
-    render "$work/probe" -o "raw:$frames" --model "$probe_engine"
+    render "$work/probe" -o "raw:$frames" --model "$probe_model"
     wait $pid || status=$?
     if ((status)); then failed "the other ended with $status: $(tail -n 1 "$work/other")"; fi
     same "$right" "$probe_frame" 'the first'
@@ -191,7 +194,7 @@ version_compatible() {
         failed "$(error)"
     fi
     refuses '--trust-engine' render "$work/probe" -o null --model "$engines/version.engine" \
-        "${tensorrt[@]}"
+        "${runtime[@]}"
     render "$work/probe" -o "raw:$frames" --model "$engines/version.engine" --trust-engine
     same "$right" "$probe_frame" 'it'
     all_same 1
@@ -205,11 +208,11 @@ timing_cache() {
 
 misfits() {
     local other=$engines/other.engine another hash
-    local load=(render "$work/probe" -o null --model "$other" "${tensorrt[@]}")
+    local load=(render "$work/probe" -o null --model "$other" "${runtime[@]}")
     for another in rtx 11 10; do
         [[ $another != "$flavour" ]] || continue
-        cp "$probe_engine" "$other"
-        sed "s/\"flavour\": \"[^\"]*\"/\"flavour\": \"$another\"/" "$probe_engine.json" >"$other.json"
+        cp "$probe_model" "$other"
+        sed "s/\"flavour\": \"[^\"]*\"/\"flavour\": \"$another\"/" "$probe_model.json" >"$other.json"
         refuses "built by ${titles[$another]} and $title is to run it.*make it again" "${load[@]}"
     done
     # What TensorRT does not take, with a record that says why.
@@ -218,7 +221,7 @@ misfits() {
     sed -e "/\"engine\": {/,/}/ s/\"sha256\": \".*\"/\"sha256\": \"${hash%% *}\"/" \
         -e '/"engine": {/,/}/ s/"bytes": .*/"bytes": 9/' \
         -e 's/"library": ".*"/"library": "1.0.0"/' \
-        -e '/"compute_capability": \[/ { n; s/[0-9][0-9]*/1/ }' "$probe_engine.json" >"$other.json"
+        -e '/"compute_capability": \[/ { n; s/[0-9][0-9]*/1/ }' "$probe_model.json" >"$other.json"
     refuses 'does not fit this machine: it was built by version 1\.0\.0.*make it again' "${load[@]}"
     # Engines of TensorRT-RTX are for no particular GPU.
     if [[ $flavour != rtx ]]; then
@@ -226,7 +229,7 @@ misfits() {
     fi
     rm "$other.json"
     refuses 'no TensorRT here runs it' "${load[@]}"
-    head -c "$(($(stat -c %s "$probe_engine") / 2))" "$probe_engine" >"$other"
+    head -c "$(($(stat -c %s "$probe_model") / 2))" "$probe_model" >"$other"
     refuses 'no TensorRT here runs it' "${load[@]}"
     refuses 'no GPU 63' "${load[@]}" --device 63
 }
