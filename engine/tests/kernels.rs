@@ -6,6 +6,7 @@ use engine::batch::Converter;
 use engine::composite::{Compositor, CompositorChoice, Interpolation, patch_stride};
 use engine::cuda::kernels::{self, Job, Sizes, Taps};
 use engine::cuda::{Compiler, CudaError};
+use engine::dataset::Features;
 use engine::frame::{ModelGeometry, Rect, Size};
 use engine_doubles::{Parameter, run_kernel};
 use half::f16;
@@ -174,6 +175,36 @@ fn assembly_gives_the_values_of_the_cpu() {
         let rounded = expected.iter().map(|&value| f16::from_f32(value).to_bits());
         assert!(rounded.eq(halves.iter().copied()), "side {side}");
     }
+}
+
+#[test]
+fn windows_are_those_of_the_cpu_wherever_the_ring_ends() {
+    let values: Vec<f32> = (0..24 * 512).map(|i| (i as f32).sqrt()).collect();
+    // Row k of the sequence is in slot k + 24 modulo 32, so that the ring ends behind row 7; the 8
+    // rows before and after all of them are silent.
+    let mut ring = vec![0.0_f32; 32 * 512];
+    for (row, values) in values.chunks_exact(512).enumerate() {
+        let slot = (row + 24) % 32;
+        ring[512 * slot..512 * (slot + 1)].copy_from_slice(values);
+    }
+    let features = Features::from_rows(values);
+    let frames = [0_u32, 1, 7, 8, 12, 16, 23];
+    let job = |frame: u32| Job { window: (frame + 16) % 32, ..Job::default() };
+    let jobs = frames.map(job);
+    let mut expected = vec![0.0; frames.len() * Features::WINDOW_LEN];
+    for (k, window) in frames.iter().zip(expected.chunks_exact_mut(Features::WINDOW_LEN)) {
+        features.window(u64::from(*k), window);
+    }
+    let mut found = vec![f32::NAN; expected.len()];
+    let grid = [(Features::WINDOW_LEN / 4).div_ceil(64) as u32, frames.len() as u32, 1];
+    let parameters = &mut [
+        Parameter::Read(bytemuck::cast_slice(&jobs)),
+        Parameter::Read(bytemuck::cast_slice(&ring)),
+        Parameter::Write(bytemuck::cast_slice_mut(&mut found)),
+        Parameter::Value(bytemuck::bytes_of(&32_u32)),
+    ];
+    run_kernel("windows_f32", grid, BLOCK, parameters);
+    assert!(found == expected);
 }
 
 /// Runs the kernel for frames of one network: (crop, prediction, rectangle's size) each.

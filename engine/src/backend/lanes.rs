@@ -165,7 +165,8 @@ where
                 rects: plan.rects,
                 stored: plan.stored,
                 budget: plan.budget.unwrap_or(self.context.device().memory / 4),
-                in_flight: self.plan.count * self.plan.most,
+                lanes: self.plan.count,
+                batch: self.plan.most,
             },
         )?;
         let text = format!(
@@ -206,8 +207,10 @@ where
         let geometry = self.plan.geometry;
         let frames = capacity.max(self.plan.least);
         let largest_patch = self.regions.as_ref().map_or(0, Regions::largest_patch);
+        let mut room = self.floats(frames, capacity * largest_patch);
+        // New feature rows, at most a window a frame.
+        room.inputs[1] = frames * AUDIO_LEN;
         // The assembler reads back what it wrote where it derives the masked half from the other.
-        let room = self.floats(frames, capacity * largest_patch);
         let staging = Staging::zeroed(&self.context, room, PinnedKind::Cached)?;
         let HostBuffers { image, audio, predictions } = staging.into();
         Ok(match &self.regions {
@@ -241,13 +244,12 @@ where
         };
         let Some(mut staging) = staging else { return Err(foreign) };
         let frames = if plan.whole { batch.capacity() } else { batch.len() }.max(plan.least);
-        let (floats, uploaded) = match (regions, batch.samples_and_starts()) {
-            (None, (_, None)) => (floats(plan.geometry, frames), 0),
-            (Some(regions), (samples, Some(starts))) => {
-                let jobs = &mut staging.inputs[0];
+        let (floats, uploaded) = match (regions, batch.on_device_parts()) {
+            (None, None) => (floats(plan.geometry, frames), 0),
+            (Some(regions), Some(parts)) => {
+                let [jobs, rows] = &mut staging.inputs;
                 let Slot { lane, held, .. } = slot;
-                let prepared =
-                    regions.prepare(samples, jobs, frames, lane.stream(), starts, held)?;
+                let prepared = regions.prepare(parts, rows, jobs, frames, lane.stream(), held)?;
                 (resident_floats(frames, prepared.patch_words), prepared.uploaded)
             }
             _ => return Err(foreign),
@@ -295,9 +297,10 @@ where
     }
 }
 
-/// Floats of a lane's tensors where regions are resident: jobs, audio and patches.
+/// Floats of a lane's tensors where regions are resident: jobs and patches. Feature rows go another
+/// way.
 fn resident_floats(frames: usize, patch_words: usize) -> Floats {
-    Floats { inputs: [frames * JOB_WORDS, frames * AUDIO_LEN], output: patch_words }
+    Floats { inputs: [frames * JOB_WORDS, 0], output: patch_words }
 }
 
 /// Floats of each tensor for a batch of `frames`.

@@ -27,24 +27,54 @@ impl Assembler {
 
     /// Appends `sample` to `batch`, which must have room.
     pub fn push(&self, batch: &mut HostBatch, sample: Sample) {
-        self.append(batch, sample, |index, audio| self.features.window(index, audio));
+        self.append(batch, sample, |index, audio| {
+            self.features.window(index, audio);
+            Features::WINDOW_ROWS
+        });
     }
 
-    /// The same with the audio window from `speech`.
-    pub(crate) fn push_speech(&self, batch: &mut HostBatch, sample: Sample, speech: &Speech) {
-        self.append(batch, sample, |index, audio| speech.window(index, audio));
+    /// The same with the audio window from `speech`. `follows` says that the frame before was the last
+    /// to be pushed, to this batch or to the one before, from the same speech.
+    pub(crate) fn push_speech(
+        &self,
+        batch: &mut HostBatch,
+        sample: Sample,
+        speech: &Speech,
+        follows: bool,
+    ) {
+        let on_device = batch.row_ends.is_some();
+        self.append(batch, sample, |index, audio| {
+            if on_device && follows && speech.is_a_row_a_frame() {
+                speech.last_row(index, &mut audio[..Features::ROW]);
+                return 1;
+            }
+            speech.window(index, audio);
+            Features::WINDOW_ROWS
+        });
     }
 
-    fn append(&self, batch: &mut HostBatch, sample: Sample, window: impl FnOnce(u64, &mut [f32])) {
+    /// `rows` writes the rows that the batch needs of a frame, a window or its end, and says how many.
+    fn append(
+        &self,
+        batch: &mut HostBatch,
+        sample: Sample,
+        rows: impl FnOnce(u64, &mut [f32]) -> usize,
+    ) {
         let slot = batch.samples.len();
         assert!(slot < batch.capacity, "a full batch was pushed to");
         let geometry = batch.geometry;
-        if !batch.made_on_device {
-            let len = geometry.image_len();
-            self.images(geometry, &sample, &mut batch.image[slot * len..(slot + 1) * len]);
+        let window = |first: usize| first * Features::ROW..first * Features::ROW + AUDIO_LEN;
+        match &mut batch.row_ends {
+            Some(ends) => {
+                let first = ends.last().copied().unwrap_or(0);
+                ends.push(first + rows(sample.index, &mut batch.audio[window(first)]));
+            }
+            None => {
+                let len = geometry.image_len();
+                self.images(geometry, &sample, &mut batch.image[slot * len..(slot + 1) * len]);
+                rows(sample.index, &mut batch.audio[window(slot * Features::WINDOW_ROWS)]);
+            }
         }
-        let audio = &mut batch.audio[slot * AUDIO_LEN..(slot + 1) * AUDIO_LEN];
-        window(sample.index, audio);
         batch.samples.push(sample);
     }
 

@@ -196,8 +196,9 @@ pub struct HostBatch {
     pub(super) capacity: usize,
     pub(super) samples: Vec<Sample>,
     pub(super) image: HostBuffer,
-    /// Whether the device makes the image input from the samples' pixels by itself.
-    pub(super) made_on_device: bool,
+    /// Where the device makes the inputs by itself, which of the rows in `audio` are the last that each
+    /// sample hears: counted from the first, and 1 for that.
+    pub(super) row_ends: Option<Vec<usize>>,
     pub(super) audio: HostBuffer,
     pub(super) predictions: Predictions,
     /// What has happened to the batch so far.
@@ -230,11 +231,12 @@ impl HostBatch {
     ) -> Self {
         assert!(image.len() >= capacity * geometry.image_len(), "the image buffer is too short");
         let batch = Self::on_device(geometry, capacity, image, audio, predictions);
-        Self { made_on_device: false, ..batch }
+        Self { row_ends: None, ..batch }
     }
 
-    /// An empty batch for a backend that makes the image input by itself from the samples' pixels,
-    /// out of what it writes to `image`; `audio` as for [`with_buffers`](Self::with_buffers).
+    /// An empty batch for a backend that makes the inputs by itself: the image input from the samples'
+    /// pixels, out of what it writes to `image`, and the audio input from feature rows. `audio`, as for
+    /// [`with_buffers`](Self::with_buffers), gets the rows that are not among those of the batch before.
     pub fn on_device(
         geometry: ModelGeometry,
         capacity: usize,
@@ -248,7 +250,7 @@ impl HostBatch {
             capacity,
             samples: Vec::with_capacity(capacity),
             image,
-            made_on_device: true,
+            row_ends: Some(Vec::with_capacity(capacity)),
             audio,
             predictions,
             trace: BatchTrace::new(Instant::now()),
@@ -293,6 +295,7 @@ impl HostBatch {
     /// Forgets the samples, which returns their buffers. Keeps the memory.
     pub fn clear(&mut self) {
         self.samples.clear();
+        self.row_ends.iter_mut().for_each(Vec::clear);
     }
 
     /// Takes the batch's three buffers for the time it is in flight and leaves empty ones;
@@ -312,20 +315,32 @@ impl HostBatch {
         })
     }
 
-    /// The samples, and beside them where their [patches](Patches::starts) begin, for a backend to
-    /// write; nowhere for batches of predictions.
-    pub fn samples_and_starts(&mut self) -> (&[Sample], Option<&mut Vec<usize>>) {
-        let starts = match &mut self.predictions {
-            Predictions::Patches(patches) => Some(&mut patches.starts),
+    /// What a backend that makes the inputs by itself has to know of the batch; `None` for others.
+    pub fn on_device_parts(&mut self) -> Option<OnDevice<'_>> {
+        match (&mut self.predictions, &self.row_ends) {
+            (Predictions::Patches(Patches { starts, .. }), Some(row_ends)) => {
+                Some(OnDevice { samples: &self.samples, starts, row_ends })
+            }
             _ => None,
-        };
-        (&self.samples, starts)
+        }
     }
 
     /// Hands the batch to a backend. `ticket` means something to that backend only.
     pub fn into_flight(self, ticket: u64) -> InFlight {
         InFlight { batch: self, ticket }
     }
+}
+
+/// The samples of a batch whose inputs a device makes.
+#[derive(Debug)]
+pub struct OnDevice<'a> {
+    /// The frames in the batch, in output order.
+    pub samples: &'a [Sample],
+    /// Where their [patches](Patches::starts) begin, for the backend to write.
+    pub starts: &'a mut Vec<usize>,
+    /// How many of the feature rows that the batch brings have come with each sample: the window that
+    /// it hears are the last 16 rows until then, those of the batch before among them.
+    pub row_ends: &'a [usize],
 }
 
 /// A batch that the backend is working on.

@@ -11,8 +11,8 @@ pub use assembler::{AUDIO_LEN, Assembler};
 pub use buffer::HostBuffer;
 pub use convert::Converter;
 pub use host::{
-    BatchTrace, Completed, DeviceParts, DeviceTimes, HostBatch, InFlight, Patches, Predicted,
-    PredictionMemory, PredictionView, Predictions, Span,
+    BatchTrace, Completed, DeviceParts, DeviceTimes, HostBatch, InFlight, OnDevice, Patches,
+    Predicted, PredictionMemory, PredictionView, Predictions, Span,
 };
 pub use host_buffers::HostBuffers;
 pub use range::{BadBatchRange, BatchRange};

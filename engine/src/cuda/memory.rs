@@ -76,10 +76,10 @@ pub unsafe fn upload(
     len: usize,
 ) -> Result<(), CudaError> {
     // SAFETY: what is asked of the caller is the same.
-    unsafe { upload_at(stream, to, 0, from, len) }
+    unsafe { upload_at(stream, to, 0, from, 0, len) }
 }
 
-/// [`upload`] to where the float `at` of `to` is.
+/// [`upload`] of the floats from `first` on to where the float `at` of `to` is.
 ///
 /// # Safety
 /// As for [`upload`], of the floats that are written.
@@ -91,13 +91,18 @@ pub(super) unsafe fn upload_at(
     to: &DeviceBuffer,
     at: usize,
     from: &PinnedBuffer,
+    first: usize,
     len: usize,
 ) -> Result<(), CudaError> {
-    check("input", len, to.len.saturating_sub(at).min(from.len()))?;
+    let room = to.len.saturating_sub(at).min(from.len().saturating_sub(first));
+    check("input", len, room)?;
+    if len == 0 {
+        return Ok(());
+    }
     stream.context().bind()?;
     let address = to.pointer + (at * size_of::<f32>()) as u64;
     // SAFETY: both buffers hold `len` floats there; the caller keeps them as they are.
-    unsafe { result::memcpy_htod_async(address, &from[..len], stream.handle()) }
+    unsafe { result::memcpy_htod_async(address, &from[first..first + len], stream.handle()) }
         .attempt("uploading an input")
 }
 

@@ -168,11 +168,28 @@ impl Features {
 
     fn rows_around(&self, k: u64, out: &mut [f32]) {
         for (offset, slot) in (0..).zip(out.chunks_exact_mut(Self::ROW)) {
-            match self.row_at(k, offset) {
-                Some(row) => slot.copy_from_slice(row),
-                None => slot.fill(0.0),
-            }
+            copy_or_silence(self.row_at(k, offset), slot);
         }
+    }
+
+    /// Whether frame `k` is driven by row `k`, so that windows of frames that follow each other have
+    /// all rows but one in common.
+    pub(super) fn is_a_row_a_frame(&self) -> bool {
+        self.pace == Pace::default()
+    }
+
+    /// Writes the last row of the window of frame `k` to `out`, where there is
+    /// [a row a frame](Self::is_a_row_a_frame).
+    pub(super) fn last_row(&self, k: u64, out: &mut [f32]) {
+        copy_or_silence(self.row_at(k, Self::WINDOW_ROWS as u64 - 1), out);
+    }
+}
+
+/// Writes a row to `out`, zeros where there is none.
+pub(super) fn copy_or_silence(row: Option<&[f32]>, out: &mut [f32]) {
+    match row {
+        Some(row) => out.copy_from_slice(row),
+        None => out.fill(0.0),
     }
 }
 

@@ -10,6 +10,7 @@ use std::collections::VecDeque;
 use crossbeam_channel::{Receiver, Sender, TryRecvError, bounded, select_biased};
 
 use super::Features;
+use super::features::copy_or_silence;
 
 /// One row of [`Features::ROW`] values.
 type Row = Box<[f32]>;
@@ -188,14 +189,21 @@ impl FeatureReader {
 
     /// Writes rows `k - 8` to `k + 7` to `out`. Rows before the first and after the last are zeros.
     pub(crate) fn window(&self, k: u64, out: &mut [f32]) {
-        let first = self.received - self.window.len() as u64;
         for (offset, slot) in (0..).zip(out.chunks_exact_mut(Features::ROW)) {
-            let row = (k + offset).checked_sub(BEFORE).and_then(|row| row.checked_sub(first));
-            match row.and_then(|row| self.window.get(usize::try_from(row).ok()?)) {
-                Some(row) => slot.copy_from_slice(row),
-                None => slot.fill(0.0),
-            }
+            copy_or_silence(self.row_at(k, offset), slot);
         }
+    }
+
+    /// Writes row `k + 7` to `out`, zeros after the last.
+    pub(super) fn last_row(&self, k: u64, out: &mut [f32]) {
+        copy_or_silence(self.row_at(k, BEFORE + AFTER), out);
+    }
+
+    /// The row that is `offset` after the first of the window of row `k`.
+    fn row_at(&self, k: u64, offset: u64) -> Option<&[f32]> {
+        let first = self.received - self.window.len() as u64;
+        let row = (k + offset).checked_sub(BEFORE).and_then(|row| row.checked_sub(first));
+        row.and_then(|row| self.window.get(usize::try_from(row).ok()?)).map(|row| &**row)
     }
 
     /// `receive` gives the next row, `Some(None)` at the end, `None` when there is none yet.

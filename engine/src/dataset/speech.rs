@@ -47,6 +47,24 @@ impl Speech {
         }
     }
 
+    /// Whether each frame's window is that of the frame before without its first row, and with one
+    /// more at its end.
+    pub(crate) fn is_a_row_a_frame(&self) -> bool {
+        match self {
+            Self::Known { features, .. } => features.is_a_row_a_frame(),
+            Self::Fed(_) => true,
+        }
+    }
+
+    /// Writes the last of the rows that the network hears for frame `k` to `out`, [`Features::ROW`]
+    /// values, where there is [a row a frame](Self::is_a_row_a_frame).
+    pub(crate) fn last_row(&self, k: u64, out: &mut [f32]) {
+        match self {
+            Self::Known { features, .. } => features.last_row(k, out),
+            Self::Fed(reader) => reader.last_row(k, out),
+        }
+    }
+
     /// Writes the rows that the network hears for frame `k` to `out`, [`Features::WINDOW_LEN`]
     /// values.
     pub(crate) fn window(&self, k: u64, out: &mut [f32]) {

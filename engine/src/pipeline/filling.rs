@@ -60,7 +60,8 @@ impl<'a> Filling<'a> {
             let asked = Instant::now();
             let Some(sample) = self.source.next() else { break };
             batch.trace.frame_wait += asked.elapsed();
-            self.assembler.push_speech(batch, sample?, &self.speech);
+            let follows = self.next > self.first;
+            self.assembler.push_speech(batch, sample?, &self.speech, follows);
             self.next += 1;
         }
         batch.trace.frames = batch.len();

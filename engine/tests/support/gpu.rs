@@ -65,7 +65,8 @@ pub fn on_device(
     let kept = kernels::kept_at(cache, devices()?[0].compute_capability);
     if !kept.exists() {
         std::fs::create_dir_all(kept.parent().unwrap()).unwrap();
-        let names = ["assemble_f32", "assemble_f16", "composite_f32", "composite_f16"];
+        let names =
+            ["assemble_f32", "assemble_f16", "windows_f32", "composite_f32", "composite_f16"];
         std::fs::write(&kept, names.map(|name| format!(".entry {name}(\n")).concat()).unwrap();
     }
     let region_bytes = match wanted.inputs {

@@ -7,7 +7,7 @@ use engine::backend::{Backend, DevicePlan, TensorRt};
 use engine::batch::BatchTrace;
 use engine::composite::{Compositor, CompositorChoice, Interpolation, KernelLevel};
 use engine::cuda::kernels;
-use engine::dataset::{Inputs, Package};
+use engine::dataset::{Features, Inputs, Pace, Package, Speech, feature_feed};
 use engine::pipeline::{CancelToken, Pipeline, Placement, Stages};
 
 use crate::rig::{Told, open, stand_ins};
@@ -15,7 +15,7 @@ use crate::support::gpu::{
     OPTIONS, REGION_BYTES, Wanted, chain, expected, expected_of, on_device, render, render_traced,
     stages, store,
 };
-use crate::support::{Collect, Exact, SIDE, package};
+use crate::support::{Collect, Exact, SIDE, Setting, package, pipeline};
 
 #[test]
 fn frames_that_the_device_composites_are_those_of_the_cpu() {
@@ -54,6 +54,56 @@ fn frames_that_the_device_composites_are_those_of_the_cpu() {
 }
 
 #[test]
+fn what_is_heard_is_the_same_however_rows_come_and_how_often_the_ring_went_round() {
+    let (control, flavours) = stand_ins();
+    let Some(&flavour) = flavours.first() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    package(folder, 5);
+    let values: Vec<f32> =
+        (0..150 * 512).map(|i| ((i / 512 * 37 + i % 512 * 5) % 101) as f32 / 101.0).collect();
+    let paced = |rate: &str| {
+        let features = Features::from_rows(values.clone()).at_pace(Pace::of(rate.parse().unwrap()));
+        let frames = features.frames();
+        Speech::Known { features, shown: 0..frames }
+    };
+    let run = |pipeline: &mut Pipeline, speech: Speech| {
+        let sink = Collect::default();
+        pipeline.run_speech(speech, Box::new(sink.clone()), &CancelToken::new()).unwrap();
+        sink.take().frames
+    };
+    let mut on_cpu = pipeline(folder, Setting::default(), 1, Box::new(Exact::new()));
+    for (lanes, regions) in [(1, None), (3, Some(12))] {
+        let profile = [1, 4, 4];
+        let wanted = Wanted { lanes, regions, profile, ..Wanted::new(flavour) }.on_device();
+        let mut backend = open(wanted, &Arc::<Told>::default()).unwrap();
+        let package = Arc::new(Package::open(folder, backend.geometry(), wanted.inputs).unwrap());
+        on_device(&mut backend, &package, wanted, &folder.join("kept")).unwrap();
+        let stages = stages(Box::new(backend), &package, wanted, 1);
+        // One after the other on the same backend: the ring goes on where it was.
+        let mut pipeline = Pipeline::new(stages, OPTIONS).unwrap();
+        for rate in ["25", "50", "30", "12.5", "25"] {
+            let expected = run(&mut on_cpu, paced(rate));
+            assert!(run(&mut pipeline, paced(rate)) == expected, "{lanes} lanes, {rate} frames/s");
+        }
+        let fed = std::thread::scope(|scope| {
+            let (mut writer, reader) = feature_feed(3);
+            let token = CancelToken::new();
+            let values = &values;
+            scope.spawn(move || {
+                for chunk in values.chunks(7 * 512) {
+                    writer.write_all(chunk, token.signal()).unwrap();
+                }
+            });
+            run(&mut pipeline, Speech::Fed(reader))
+        });
+        assert!(fed == run(&mut on_cpu, paced("25")), "{lanes} lanes");
+        drop(pipeline);
+        assert_eq!(control.census(), Vec::<String>::new());
+    }
+}
+
+#[test]
 fn a_region_is_uploaded_once_where_there_is_room_and_patches_come_back() {
     let (control, flavours) = stand_ins();
     let folder = tempfile::tempdir().unwrap();
@@ -73,8 +123,8 @@ fn a_region_is_uploaded_once_where_there_is_room_and_patches_come_back() {
             let (_, traces) =
                 render_traced(folder.path(), wanted, || open(wanted, &told), 36).unwrap();
             let sum = |of: fn(&BatchTrace) -> u64| traces.iter().map(of).sum::<u64>();
-            // Of each frame also a job and 16 rows of features.
-            let others = 36 * (64 + 16 * 512 * 4);
+            // Of each frame also a job and a feature row, and of the first one those before that.
+            let others = 36 * (72 + 512 * 4) + 15 * 512 * 4;
             let up = sum(|trace| trace.device.unwrap().bytes_up);
             assert_eq!(
                 (up - others) as f64 / REGION_BYTES as f64,

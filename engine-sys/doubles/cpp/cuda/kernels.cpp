@@ -29,6 +29,7 @@ inline unsigned __float_as_uint(float value) {
 #define __global__
 #include "pixel.cuh"
 #include "assemble.cu"
+#include "windows.cu"
 #include "composite.cu"
 #undef __device__
 #undef __global__
@@ -68,6 +69,7 @@ const cuda::Kernel *cuda::find_kernel(const std::string &name) {
     static const Kernel kernels[] = {
         KERNEL(assemble_f32),
         KERNEL(assemble_f16),
+        KERNEL(windows_f32),
         KERNEL(composite_f32),
         KERNEL(composite_f16),
     };

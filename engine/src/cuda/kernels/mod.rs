@@ -1,5 +1,5 @@
-//! The engine's own kernels: a network's inputs from bytes that are on the device, and patches from
-//! its predictions. Bit for bit what the CPU makes.
+//! The engine's own kernels: a network's inputs from bytes and feature rows that are on the device,
+//! and patches from its predictions. Bit for bit what the CPU makes.
 
 mod cache;
 
@@ -13,11 +13,16 @@ use super::error::Attempt;
 use super::nvrtc::Compiler;
 use super::{Context, CudaError, Stream};
 use crate::composite::linear_taps;
+use crate::dataset::Features;
 use crate::frame::{ModelGeometry, Rect, Size};
 
 /// The program: what the kernels share, and the kernels.
-pub const SOURCE: &str =
-    concat!(include_str!("pixel.cuh"), include_str!("assemble.cu"), include_str!("composite.cu"));
+pub const SOURCE: &str = concat!(
+    include_str!("pixel.cuh"),
+    include_str!("assemble.cu"),
+    include_str!("windows.cu"),
+    include_str!("composite.cu")
+);
 
 /// What a network's tensors hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,6 +57,10 @@ pub struct Job {
     pub height: u32,
     /// Where its patch begins, in bytes from the beginning of the output; a multiple of 4.
     pub patch: u64,
+    /// The slot of the first feature row that it hears.
+    pub window: u32,
+    /// Nothing.
+    pub unused: u32,
 }
 
 /// Which two source pixels make an output pixel of one row or column; 2048 is a weight of 1.
@@ -116,7 +125,7 @@ unsafe impl bytemuck::Zeroable for Sizes {}
 unsafe impl bytemuck::Pod for Sizes {}
 
 // The kernels read these as they lie in memory.
-const _: () = assert!(size_of::<Job>() == 64 && size_of::<Taps>() == 8 && size_of::<Sizes>() == 24);
+const _: () = assert!(size_of::<Job>() == 72 && size_of::<Taps>() == 8 && size_of::<Sizes>() == 24);
 
 /// The jobs of a batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -134,6 +143,15 @@ pub fn kept_at(cache: &Path, compute_capability: (u32, u32)) -> PathBuf {
     cache.join("kernels").join(cache::name(SOURCE, compute_capability))
 }
 
+/// The feature rows that are on the device.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RowRing {
+    /// Address of the first slot.
+    pub address: u64,
+    /// How many slots of [`Features::ROW`] floats there are, a power of two.
+    pub slots: u32,
+}
+
 /// Threads of a block.
 const BLOCK: u32 = 256;
 /// Pixels that a thread takes.
@@ -144,6 +162,7 @@ pub struct Kernels {
     context: Context,
     module: sys::CUmodule,
     assemble: [sys::CUfunction; 2],
+    windows: sys::CUfunction,
     composite: [sys::CUfunction; 2],
 }
 
@@ -189,6 +208,7 @@ impl Kernels {
             context: context.clone(),
             module: module.attempt("loading the kernels")?,
             assemble: [std::ptr::null_mut(); 2],
+            windows: std::ptr::null_mut(),
             composite: [std::ptr::null_mut(); 2],
         };
         let find = |name: &CStr| {
@@ -198,8 +218,9 @@ impl Kernels {
             function.attempt("finding a kernel")
         };
         let assemble = [find(c"assemble_f32")?, find(c"assemble_f16")?];
+        let windows = find(c"windows_f32")?;
         let composite = [find(c"composite_f32")?, find(c"composite_f16")?];
-        (kernels.assemble, kernels.composite) = (assemble, composite);
+        (kernels.assemble, kernels.windows, kernels.composite) = (assemble, windows, composite);
         Ok(kernels)
     }
 
@@ -233,6 +254,37 @@ impl Kernels {
         // SAFETY: the caller answers for the memory; these are the kernel's parameters.
         unsafe { self.start(self.assemble[element as usize], grid, stream, parameters) }
             .attempt("starting to assemble")
+    }
+
+    /// Queues the audio inputs of a batch: N x 16 x 512 floats at the address `audio`.
+    ///
+    /// # Safety
+    /// All addresses are of the context: that of the jobs, that of all `rows`, and that of `audio`,
+    /// with room for all of it, aligned to 16 bytes as the rows are. Until the stream has passed this,
+    /// nothing of it may be freed, nor written that a job's window has.
+    ///
+    /// # Errors
+    /// When the driver refuses.
+    pub unsafe fn windows(
+        &self,
+        stream: &Stream,
+        jobs: Jobs,
+        rows: RowRing,
+        mut audio: u64,
+    ) -> Result<(), CudaError> {
+        let mut address = jobs.address;
+        let RowRing { address: mut ring, mut slots } = rows;
+        let threads = Features::WINDOW_LEN as u32 / QUAD;
+        let grid = (threads.div_ceil(BLOCK), jobs.frames as u32, 1);
+        let parameters = [
+            (&raw mut address).cast(),
+            (&raw mut ring).cast(),
+            (&raw mut audio).cast(),
+            (&raw mut slots).cast(),
+        ];
+        // SAFETY: the caller answers for the memory; these are the kernel's parameters.
+        unsafe { self.start(self.windows, grid, stream, parameters) }
+            .attempt("starting to gather feature rows")
     }
 
     /// Queues the patches of a batch from its predictions: N x 3 x S x S values of an element at an

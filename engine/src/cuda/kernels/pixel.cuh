@@ -93,6 +93,9 @@ struct Job {
     u32 width;
     u32 height;
     u64 patch;
+    // The slot of the first feature row that it hears.
+    u32 window;
+    u32 unused;
 };
 
 // What is the same for all frames (Sizes in kernels/mod.rs).

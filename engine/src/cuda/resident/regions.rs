@@ -4,12 +4,14 @@ use std::mem::ManuallyDrop;
 use std::sync::Arc;
 
 use super::layout::RegionLayout;
+use super::rows::Rows;
 use super::{JOB_WORDS, Shared};
+use crate::batch::OnDevice;
 use crate::composite::patch_stride;
 use crate::cuda::kernels::{Job, Kernels, Sizes, Taps, taps};
 use crate::cuda::memory::upload_at;
 use crate::cuda::{CudaError, DeviceBuffer, Event, PinnedBuffer, PinnedKind, Stream, upload};
-use crate::dataset::Sample;
+use crate::dataset::{Features, Sample};
 use crate::frame::{ModelGeometry, Rect, Size};
 
 /// What regions are of, and how many may be on the device.
@@ -23,8 +25,10 @@ pub(crate) struct ResidentPlan<'a> {
     pub(crate) stored: bool,
     /// Bytes that regions may take.
     pub(crate) budget: u64,
-    /// Frames that can be in flight at one time.
-    pub(crate) in_flight: usize,
+    /// Batches that can be in flight at one time.
+    pub(crate) lanes: usize,
+    /// Frames that a batch has room for.
+    pub(crate) batch: usize,
 }
 
 /// What a rectangle's size gives, the same for all frames that have it.
@@ -73,6 +77,7 @@ pub(crate) struct Regions {
 /// What the device may read while an upload is on its way.
 struct Uploads {
     stream: Stream,
+    rows: Rows,
     staged: Vec<Staged>,
     next: usize,
 }
@@ -82,7 +87,7 @@ struct Uploads {
 pub(crate) struct Prepared {
     /// Words that their patches take.
     pub(crate) patch_words: usize,
-    /// Bytes of regions that had to be uploaded.
+    /// Bytes of regions and feature rows that had to be uploaded.
     pub(crate) uploaded: u64,
 }
 
@@ -98,7 +103,7 @@ impl Regions {
         let layout = RegionLayout::new(plan.geometry, plan.stored);
         let frames = plan.rects.len();
         let affordable = usize::try_from(plan.budget).unwrap_or(usize::MAX) / layout.bytes();
-        let needed = frames.min(plan.in_flight).max(1);
+        let needed = frames.min(plan.lanes * plan.batch).max(1);
         if affordable < needed {
             let bytes = layout.bytes() as u64;
             return Err(CudaError::Regions { budget: plan.budget, needed, bytes });
@@ -122,11 +127,14 @@ impl Regions {
             .iter()
             .map(|&(size, columns, rows)| Shape { size, columns: at(columns), rows: at(rows) })
             .collect();
+        let rows = Rows::new(context, plan.lanes, plan.batch)?;
         let most = |of: fn(Size) -> usize| plan.rects.iter().map(|r| of(r.size())).max();
         let shared = Shared {
             kernels,
             regions: DeviceBuffer::new(context, count * layout.bytes() / 4)?,
             _tables: tables,
+            rows: DeviceBuffer::new(context, rows.floats())?,
+            row_slots: rows.slots() as u32,
             sizes: Sizes::of(plan.geometry),
             largest: [most(|s| s.width).unwrap_or(0), most(|s| s.height).unwrap_or(0)],
         };
@@ -148,7 +156,7 @@ impl Regions {
             slots: (0..count).map(slot).collect::<Result<_, CudaError>>()?,
             of_frame: vec![None; frames],
             clock: 0,
-            uploads: ManuallyDrop::new(Uploads { stream, staged, next: 0 }),
+            uploads: ManuallyDrop::new(Uploads { stream, rows, staged, next: 0 }),
         })
     }
 
@@ -173,9 +181,9 @@ impl Regions {
         patch_stride(width) / 4 * height
     }
 
-    /// Sees to it that `samples` have their regions on the device before `lane` goes on, and writes
-    /// `frames` jobs for them to `jobs`, the last one's again where there are more. `starts` gets the
-    /// byte at which each sample's patch will begin, `held` the regions, for
+    /// Sees to it that the samples of `batch` have their regions and feature rows on the device before
+    /// `lane` goes on, and writes `frames` jobs for them to `jobs`, the last one's again where there are
+    /// more. `rows` are those that the batch brings. `held` gets the regions, for
     /// [`release`](Self::release) once the batch is back.
     ///
     /// # Errors
@@ -183,18 +191,19 @@ impl Regions {
     /// refuses.
     pub(crate) fn prepare(
         &mut self,
-        samples: &[Sample],
+        batch: OnDevice<'_>,
+        rows: &[f32],
         jobs: &mut [f32],
         frames: usize,
         lane: &Stream,
-        starts: &mut Vec<usize>,
         held: &mut Vec<usize>,
     ) -> Result<Prepared, CudaError> {
+        let OnDevice { samples, starts, row_ends } = batch;
         starts.clear();
         let mut prepared = Prepared::default();
         let mut last = None;
         let jobs: &mut [Job] = bytemuck::cast_slice_mut(&mut jobs[..frames * JOB_WORDS]);
-        for (sample, job) in samples.iter().zip(&mut *jobs) {
+        for ((sample, row_end), job) in samples.iter().zip(row_ends).zip(&mut *jobs) {
             let shape = *self.shapes.get(sample.frame).ok_or(FOREIGN)?;
             let (slot, uploaded) = self.acquire(sample)?;
             held.push(slot);
@@ -206,12 +215,19 @@ impl Regions {
                 lane.wait_for(ready)?;
             }
             let start = 4 * prepared.patch_words;
-            *job = self.job(slot, shape, start);
+            *job = self.job(slot, shape, start, *row_end);
             last = Some(*job);
             starts.push(start);
             prepared.patch_words += patch_stride(shape.size.width) / 4 * shape.size.height;
             prepared.uploaded += uploaded;
         }
+        let brought = row_ends.last().map_or(0, |rows| rows * Features::ROW);
+        let rows = rows.get(..brought).ok_or(FOREIGN)?;
+        let Uploads { stream, rows: ring, .. } = &mut *self.uploads;
+        // SAFETY: `shared` is kept until the lanes' streams and this one are idle, which whoever drops
+        // it waits for. The lanes are those of the plan: one that has a batch takes no other.
+        unsafe { ring.append(rows, &self.shared.rows, stream, lane) }?;
+        prepared.uploaded += size_of_val(rows) as u64;
         // The device computes whole batches; what it makes too much lies behind the others and stays
         // there.
         let last = last.ok_or(FOREIGN)?;
@@ -230,7 +246,7 @@ impl Regions {
         }
     }
 
-    fn job(&self, slot: usize, shape: Shape, patch: usize) -> Job {
+    fn job(&self, slot: usize, shape: Shape, patch: usize, row_end: usize) -> Job {
         let region = self.shared.regions.pointer() + (slot * self.layout.bytes()) as u64;
         let (roi, masked, stride) = self.layout.inputs();
         Job {
@@ -244,6 +260,8 @@ impl Regions {
             width: shape.size.width as u32,
             height: shape.size.height as u32,
             patch: patch as u64,
+            window: self.uploads.rows.window(row_end),
+            unused: 0,
         }
     }
 
@@ -268,7 +286,7 @@ impl Regions {
             attempt: "a region",
             state: "batches in flight use all there is room for",
         })?;
-        let Uploads { stream, staged, next } = &mut *self.uploads;
+        let Uploads { stream, staged, next, .. } = &mut *self.uploads;
         *next = (*next + 1) % staged.len();
         let Staged { buffer, sent } = &mut staged[*next];
         sent.synchronize()?;
@@ -283,7 +301,7 @@ impl Regions {
         // SAFETY: the staged buffer is not touched before `sent` is reached and not freed before the
         // stream is idle. No batch in flight uses the slot, and batches that are queued later wait
         // for `ready`; the memory is kept by `shared`, which is dropped after the stream is idle.
-        unsafe { upload_at(stream, &self.shared.regions, number * words, buffer, words) }?;
+        unsafe { upload_at(stream, &self.shared.regions, number * words, buffer, 0, words) }?;
         sent.record(stream)?;
         slot.ready.record(stream)?;
         slot.settled = false;

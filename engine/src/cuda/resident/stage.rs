@@ -16,8 +16,9 @@ pub(crate) struct Stage<N> {
 /// The network's tensors that never leave the device, and what they are made from.
 struct Resident {
     image: DeviceBuffer,
+    audio: DeviceBuffer,
     predictions: DeviceBuffer,
-    /// Reached when the image input is there, and when the predictions are.
+    /// Reached when the inputs are there, and when the predictions are.
     marks: [Event; 2],
     shared: Arc<Shared>,
 }
@@ -41,12 +42,11 @@ impl Queue {
 }
 
 impl Resident {
-    /// Where the network finds its tensors on a lane whose inputs are jobs and audio and whose output
-    /// is patches.
+    /// Where the network finds its tensors on a lane whose input is jobs and whose output is patches.
     fn bindings<'a>(&self, lane: &Bindings<'a>) -> Bindings<'a> {
         Bindings {
             stream: lane.stream,
-            inputs: [self.image.pointer(), lane.inputs[1]],
+            inputs: [self.image.pointer(), self.audio.pointer()],
             output: self.predictions.pointer(),
         }
     }
@@ -58,7 +58,7 @@ impl<N: Network> Stage<N> {
         Self { network, resident: None }
     }
 
-    /// The network between resident regions and patches, on a lane whose inputs are jobs and audio.
+    /// The network between resident regions and patches, on a lane whose input is jobs.
     /// `room` is that of the network's own tensors, for which `network` makes it.
     pub(crate) fn resident<E: From<CudaError>>(
         lane: &Bindings<'_>,
@@ -69,6 +69,7 @@ impl<N: Network> Stage<N> {
         let context = lane.stream.context();
         let resident = Resident {
             image: DeviceBuffer::new(context, room.inputs[0])?,
+            audio: DeviceBuffer::new(context, room.inputs[1])?,
             predictions: DeviceBuffer::new(context, room.output)?,
             marks: [Event::new(context)?, Event::new(context)?],
             shared: Arc::clone(shared),
@@ -109,11 +110,14 @@ impl<N: Network> Stage<N> {
         let Shared { kernels, sizes, largest, .. } = &*resident.shared;
         let jobs = Jobs { address: lane.inputs[0], frames, largest: *largest };
         let image = (resident.image.pointer(), Element::Float);
-        // SAFETY: jobs are only made by `Regions`: their regions and tables are those of `shared`,
-        // which this value keeps until the lane's stream has passed all of it, and a region is not
-        // written while a batch that uses it is in flight. Image and predictions have room for the
-        // largest batch; only this stream touches them.
+        // SAFETY: jobs are only made by `Regions`: their regions, rows and tables are those of `shared`,
+        // which this value keeps until the lane's stream has passed all of it, and a region or a row is
+        // not written while a batch that uses it is in flight. Image, audio and predictions have room
+        // for the largest batch; only this stream touches them.
         unsafe { kernels.assemble(lane.stream, jobs, image, *sizes) }?;
+        let (rows, audio) = (resident.shared.row_ring(), resident.audio.pointer());
+        // SAFETY: as above.
+        unsafe { kernels.windows(lane.stream, jobs, rows, audio) }?;
         let [assembled, predicted] = &resident.marks;
         queue.record(assembled, lane.stream)?;
         network.enqueue(frames, &resident.bindings(lane))?;
