@@ -60,7 +60,8 @@ pub(crate) fn run(args: &TuneArgs) -> Result<Outcome> {
         audio: &args.audio,
         count: FrameCount::Repeat(FRAMES),
         rate: FrameRate::DEFAULT,
-        largest_batch: largest_batch(args, &package, &search)?,
+        largest_batch: largest_batch(args, &package, &search)?
+            .max(from.as_ref().map_or(0, |from| from.batch)),
         quiet: false,
         picked: &Picked::default(),
     };
@@ -75,7 +76,7 @@ pub(crate) fn run(args: &TuneArgs) -> Result<Outcome> {
     })
 }
 
-/// The largest batch that will be tried, which an engine is made for.
+/// The largest batch that will be tried, for which engines and lanes are made.
 fn largest_batch(args: &TuneArgs, package: &Path, search: &TuneOptions) -> Result<usize> {
     let model = match &args.backend.model {
         Some(model) => Some(model.clone()),

@@ -12,12 +12,13 @@ use engine::backend::{
     Backend, BackendError, BatchLimit, OnnxRuntimeCuda, OnnxRuntimeCudaOptions, find_onnxruntime,
 };
 use engine::dataset::{Inputs, Package};
+use engine::sample::Batch;
 use engine_doubles::Exclusive;
 
 use crate::support::gpu::{
     Wanted, batch, chain, expected, expected_of, on_device, planes, render, render_traced, store,
 };
-use crate::support::package;
+use crate::support::{SIDE, package, package_of};
 
 /// The stand-ins, for this test alone, and the stand-in for ONNX Runtime; `None` where there is no
 /// library for it to stand on.
@@ -148,10 +149,13 @@ fn compositing_goes_back_to_the_cpu() {
     let folder = folder.path();
     package(folder, 5);
     let back = || -> Result<_, BackendError> {
+        control.reset();
         let mut backend = open(folder, &library, wanted())?;
         let package = Package::open(folder, backend.geometry(), Inputs::Package).unwrap();
         on_device(&mut backend, &package, wanted(), &folder.join("kept"))?;
         backend.composite_on_host()?;
+        // Sessions are slow to open: they stay.
+        assert_eq!(control.calls("CreateSession"), 2);
         Ok(backend)
     };
     let frames = render(folder, wanted(), back, 9).unwrap();
@@ -190,6 +194,85 @@ fn whichever_call_fails_it_is_said_and_nothing_is_left() {
         }
         assert!(errors > 50, "only {errors} calls that matter were made");
     }
+}
+
+#[test]
+fn a_run_that_should_have_waited_and_failed_is_made_up_for() {
+    let (control, Some(library)) = stand_ins() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    package(folder, 3);
+    for (call, nth) in [("Run", 256), ("cuStreamSynchronize", 1)] {
+        let mut backend = open(folder, &library, Wanted { lanes: 1, ..wanted() }).unwrap();
+        let (store, assembler) = store(folder, &backend);
+        control.reset();
+        control.fail(call, nth, 719);
+        let error = loop {
+            let flying = match backend.enqueue(batch(&backend, &assembler, &store)) {
+                Ok(flying) => flying,
+                Err(error) => break error,
+            };
+            drop(backend.wait(flying).unwrap());
+        };
+        assert_eq!(control.calls("Run"), 256, "{call}");
+        assert!(chain(&error).starts_with("ONNX Runtime failed running the network"), "{error}");
+        drop(backend);
+        let left = control.events().iter().any(|event| event == "session ends with tables");
+        assert!(!left, "{call}");
+    }
+}
+
+#[test]
+fn batches_of_all_sizes_run_on_the_same_sessions_at_the_size_they_were_made_for() {
+    let (control, Some(library)) = stand_ins() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    package(folder, 5);
+    let mut backend = open(folder, &library, wanted()).unwrap();
+    let (store, assembler) = store(folder, &backend);
+    let opened = control.calls("CreateSession");
+    let mut one = |capacity: usize, frames: u64| {
+        let mut batch = backend.allocate(capacity).unwrap();
+        for sample in store.source(0..frames, 8).unwrap() {
+            assembler.push(&mut batch, sample.unwrap());
+        }
+        let flying = backend.enqueue(batch).unwrap();
+        let mut done = backend.wait(flying).unwrap();
+        let down = done.trace_mut().device.unwrap().bytes_down;
+        let (_, predictions) = done.split();
+        ((0..frames).map(|k| planes(predictions.get(k as usize, k))).collect::<Vec<_>>(), down)
+    };
+    let frame = 4 * 3 * (SIDE * SIDE) as u64;
+    let (expected, down) = one(4, 4);
+    assert_eq!(down, 4 * frame);
+    // More of them than there are lanes, so that each has several sizes.
+    for (capacity, frames) in [(4, 1), (1, 1), (3, 2), (2, 2), (4, 4), (1, 1)] {
+        let (found, down) = one(capacity, frames);
+        assert!(found[..] == expected[..frames as usize], "{frames} frames in {capacity}");
+        assert_eq!(down, capacity as u64 * frame, "{frames} frames in {capacity}");
+    }
+    assert_eq!(control.calls("CreateSession"), opened);
+}
+
+#[test]
+fn a_fixed_batch_runs_whole() {
+    let (control, Some(library)) = stand_ins() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    package_of(folder, 5, Batch::Fixed(4));
+    let expected = expected(folder, 10);
+    for wanted in [wanted(), wanted().on_device()] {
+        let open = || {
+            // The network has the last word.
+            let backend = open(folder, &library, Wanted { profile: [1; 3], ..wanted })?;
+            assert_eq!(backend.batch_limit(), BatchLimit::Fixed(4));
+            assert!(backend.allocate(3).is_err());
+            Ok(backend)
+        };
+        let frames = render(folder, wanted, open, 10).unwrap();
+        assert!(frames == expected, "{wanted:?}");
+    }
+    assert_eq!(control.census(), Vec::<String>::new());
 }
 
 #[test]

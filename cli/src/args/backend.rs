@@ -172,13 +172,18 @@ impl BackendArgs {
     pub(crate) fn check(&self) -> Result<()> {
         use BackendChoice::{Auto, Onnxruntime, Openvino, Tensorrt};
 
-        let Self { backend, gpu, tensorrt, openvino, .. } = self;
+        let Self { gpu, tensorrt, openvino, .. } = self;
+        // Whoever names a provider means ONNX Runtime.
+        let backend = match (self.backend, self.provider) {
+            (Auto, Some(_)) => Onnxruntime,
+            (backend, _) => backend,
+        };
         let cuda = self.provider == Some(ProviderChoice::Cuda);
-        let with_tensorrt = (*backend == Tensorrt, "--backend tensorrt");
-        let with_onnxruntime = (*backend == Onnxruntime, "--backend onnxruntime");
-        let with_openvino = (*backend == Openvino, "--backend openvino");
+        let with_tensorrt = (backend == Tensorrt, "--backend tensorrt");
+        let with_onnxruntime = (backend == Onnxruntime, "--backend onnxruntime");
+        let with_openvino = (backend == Openvino, "--backend openvino");
         let on_gpu = (
-            *backend == Tensorrt || *backend == Onnxruntime && cuda,
+            backend == Tensorrt || backend == Onnxruntime && cuda,
             "--backend tensorrt, or --backend onnxruntime --provider cuda",
         );
         let given = [
@@ -194,8 +199,8 @@ impl BackendArgs {
             ("--openvino-lib", openvino.openvino_lib.is_some(), with_openvino),
         ];
         let vain = given.into_iter().find(|(_, given, (taken, _))| *given && !taken);
-        if let (Some((option, _, (_, takers))), true) = (vain, *backend != Auto) {
-            let backend = select::BackendChoice::from(*backend).name();
+        if let (Some((option, _, (_, takers))), true) = (vain, backend != Auto) {
+            let backend = select::BackendChoice::from(backend).name();
             let place = if with_onnxruntime.0 && !cuda { " on the CPU" } else { "" };
             bail!("{option} is for {takers}, and not for --backend {backend}{place}; leave it out");
         }

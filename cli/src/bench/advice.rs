@@ -58,15 +58,19 @@ fn device(run: &Run) -> Option<String> {
         ),
         _ => String::new(),
     };
+    let first = match traffic.up_first.as_ref().and_then(|first| first.p50) {
+        Some(first) => format!(", {first:.0} kB up where frames come for the first time"),
+        None => String::new(),
+    };
+    // Where frames are never there, each time is the first.
+    let up = match traffic.up.p50 {
+        Some(up) => format!("{up:.0} kB up and "),
+        None => String::new(),
+    };
     Some(format!(
         "device: upload {:.3}, compute {:.3}{parts}, download {:.3} ms a frame (medians, by its own clock; \
-         batches overlap); {:.0} kB up and {:.0} kB down a frame, {:.0} kB up at most",
-        device.upload.p50?,
-        device.compute.p50?,
-        device.download.p50?,
-        traffic.up.p50?,
-        traffic.down.p50?,
-        traffic.up.max?
+         batches overlap); {up}{:.0} kB down a frame{first}",
+        device.upload.p50?, device.compute.p50?, device.download.p50?, traffic.down.p50?,
     ))
 }
 

@@ -92,10 +92,11 @@ impl<'a> Bench<'a> {
 
     fn measure_in(&self, pipeline: &mut Pipeline, setting: Setting) -> Result<Option<Measured>> {
         let cancel = interrupt::token();
+        let mut warm_up = Vec::new();
         if self.args.warmup > 0 {
             let sink =
                 SinkTarget::Null.open(self.sink_options(pipeline, self.args.warmup, None))?;
-            pipeline.run(self.args.warmup, sink, cancel)?;
+            warm_up = pipeline.run(self.args.warmup, sink, cancel)?.traces;
         }
         if cancel.is_cancelled() {
             return Ok(None);
@@ -115,7 +116,7 @@ impl<'a> Bench<'a> {
             }
             repeats.push((report, saves.milliseconds(), machine::peak_rss_mb()));
         }
-        Ok(self.summarise(pipeline.stages(), setting, &rates, repeats))
+        Ok(self.summarise(pipeline.stages(), setting, &rates, &warm_up, repeats))
     }
 
     /// Measures the stages; the sink's files go to a temporary folder beside the real ones.
@@ -150,6 +151,7 @@ impl<'a> Bench<'a> {
         stages: &Stages,
         setting: Setting,
         rates: &StageRates,
+        warm_up: &[BatchTrace],
         mut repeats: Vec<(RunReport, Vec<f64>, Option<f64>)>,
     ) -> Option<Measured> {
         repeats.sort_by(|a, b| a.0.fps().total_cmp(&b.0.fps()));
@@ -167,7 +169,7 @@ impl<'a> Bench<'a> {
         let histogram = |time| Histogram::of(&values(time), BINS, RESOLUTION_MS);
         let infer: fn(&BatchTrace) -> Duration = |trace| trace.infer.duration();
         let composite: fn(&BatchTrace) -> Duration = |trace| trace.composite.duration();
-        let (device_ms, device_kb) = device_summaries(&report.traces).unzip();
+        let (device_ms, device_kb) = device_summaries(&report.traces, warm_up).unzip();
         let (bound_by, bound_fps) = rates.bound();
         let fps = report.fps();
         let run = Run {
@@ -214,13 +216,19 @@ impl<'a> Bench<'a> {
 }
 
 /// What the device says of batches, a value each and for each frame.
-fn device_summary(traces: &[BatchTrace], part: impl Fn(&DeviceTimes) -> Option<f64>) -> Summary {
+fn device_summary<'a>(
+    traces: impl IntoIterator<Item = &'a BatchTrace>,
+    part: impl Fn(&DeviceTimes) -> Option<f64>,
+) -> Summary {
     let per_frame = |trace: &BatchTrace| Some(part(trace.device.as_ref()?)? / trace.frames as f64);
-    Summary::of(&mut traces.iter().filter_map(per_frame).collect::<Vec<_>>())
+    Summary::of(&mut traces.into_iter().filter_map(per_frame).collect::<Vec<_>>())
 }
 
 /// `None` where no batch has times of a device.
-fn device_summaries(traces: &[BatchTrace]) -> Option<(DeviceSummaries, DeviceTraffic)> {
+fn device_summaries(
+    traces: &[BatchTrace],
+    warm_up: &[BatchTrace],
+) -> Option<(DeviceSummaries, DeviceTraffic)> {
     let ms = |time: Duration| time.as_secs_f64() * 1e3;
     let time =
         |of: fn(&DeviceTimes) -> Duration| device_summary(traces, |device| Some(ms(of(device))));
@@ -228,9 +236,11 @@ fn device_summaries(traces: &[BatchTrace]) -> Option<(DeviceSummaries, DeviceTra
         let summary = device_summary(traces, |device| device.parts.as_ref().map(|p| ms(of(p))));
         (summary.n > 0).then_some(summary)
     };
-    let kb = |of: fn(&DeviceTimes) -> u64| {
-        device_summary(traces, |device| Some(of(device) as f64 / 1e3))
+    let kb = |bytes: u64| bytes as f64 / 1e3;
+    let up = |first: bool| {
+        move |device: &DeviceTimes| ((device.bytes_kept > 0) == first).then(|| kb(device.bytes_up))
     };
+    let up_first = device_summary(warm_up.iter().chain(traces), up(true));
     let times = DeviceSummaries {
         upload: time(|device| device.upload),
         compute: time(|device| device.compute),
@@ -239,7 +249,11 @@ fn device_summaries(traces: &[BatchTrace]) -> Option<(DeviceSummaries, DeviceTra
         composite: part(|parts| parts.composite),
         download: time(|device| device.download),
     };
-    let traffic = DeviceTraffic { up: kb(|d| d.bytes_up), down: kb(|d| d.bytes_down) };
+    let traffic = DeviceTraffic {
+        up: device_summary(traces, up(false)),
+        up_first: (up_first.n > 0).then_some(up_first),
+        down: device_summary(traces, |device| Some(kb(device.bytes_down))),
+    };
     (times.compute.n > 0).then_some((times, traffic))
 }
 

@@ -144,11 +144,14 @@ pub(super) struct DeviceSummaries {
     pub(super) download: Summary,
 }
 
-/// What was sent to an accelerator and back, in kilobytes a frame, one value a batch. Where frames
-/// stay there, the median is what it takes once they are there.
+/// What was sent to an accelerator and back, in kilobytes a frame, one value a batch.
 #[derive(Clone, Debug, Serialize)]
 pub(super) struct DeviceTraffic {
+    /// Of batches whose frames were there before, if frames are kept there at all.
     pub(super) up: Summary,
+    /// Of batches that brought frames, the warm-up's among them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) up_first: Option<Summary>,
     pub(super) down: Summary,
 }
 

@@ -172,6 +172,7 @@ fn device(device: &DeviceTimes) -> Vec<(String, Value)> {
         ("device_compute_us", micros(device.compute).into()),
         ("device_download_us", micros(device.download).into()),
         ("device_bytes_up", device.bytes_up.into()),
+        ("device_bytes_kept", device.bytes_kept.into()),
         ("device_bytes_down", device.bytes_down.into()),
     ];
     if let Some(parts) = &device.parts {

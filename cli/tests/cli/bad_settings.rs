@@ -59,6 +59,8 @@ fn options_that_the_backend_does_not_have_are_refused() {
         ("onnxruntime", &["--device", "1"], gpu, "onnxruntime on the CPU"),
         ("onnxruntime", &["--lanes", "1", "--provider", "cpu"], gpu, "onnxruntime on the CPU"),
         ("onnxruntime", &["--openvino-lib", "none"], "openvino", "onnxruntime on the CPU"),
+        ("auto", &["--lanes", "1", "--provider", "cpu"], gpu, "onnxruntime on the CPU"),
+        ("auto", &["--provider", "cuda", "--no-graphs"], "tensorrt", "onnxruntime"),
         ("onnxruntime", &["--provider", "cuda", "--no-graphs"], "tensorrt", "onnxruntime"),
     ] {
         let render = ["render", "pkg", "-o", "out", "--backend", backend];

@@ -87,7 +87,7 @@ fn what_cannot_composite_on_a_device_says_so() {
     let answer = work.run(&[&render[..], &["--backend", "simulated"]].concat());
     assert!(!answer.stderr.contains("package     "), "too late: {}", answer.stderr);
     answer.assert_refused(&[
-        "compositor cuda was asked for, but the backend is simulated on the CPU",
+        "compositor cuda was asked for, but the backend is simulated",
         "use --backend tensorrt or --backend onnxruntime --provider cuda",
     ]);
     let Some(&flavour) = flavours().first() else { return };
@@ -443,8 +443,15 @@ fn bench_reports_what_the_device_says() {
             parts.iter().all(|&ms| ms > 0.0 && ms <= times["compute"]["max"].as_f64().unwrap())
         );
         let kilobytes = &report["runs"][1]["device_kb"];
-        // A job and 16 rows of features: the regions are there since the warm-up.
-        assert_eq!(kilobytes["up"]["p50"], (64.0 + 4.0 * 16.0 * 512.0) / 1e3);
+        // A job and a row of features: the regions are there since the baseline's warm-up.
+        assert_eq!(kilobytes["up"]["p50"], (72.0 + 4.0 * 512.0) / 1e3);
+        assert!(kilobytes["up_first"].is_null(), "{kilobytes}");
+        // There, crop, roi and masked roi came, too, and the rows that the first frame hears.
+        let first = &report["runs"][0]["device_kb"]["up_first"];
+        let region = 4800.0 + 2.0 * 3072.0;
+        let most = first["max"].as_f64().unwrap();
+        assert!(most >= (region + 72.0 + 4.0 * 512.0) / 1e3, "{first}");
+        assert!(answer.text().contains(" kB up and "), "{}", answer.text());
         let down = kilobytes["down"]["p50"].as_f64().unwrap();
         assert!(down > 0.0 && down < 4.0 * 3.0 * 32.0 * 32.0 / 1e3, "{down}");
     }

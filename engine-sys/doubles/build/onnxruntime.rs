@@ -33,15 +33,19 @@ pub(crate) fn build() {
         CreateMemoryInfo
         CreateSession
         CreateStatus
+        CreateTensorWithDataAsOrtValue
         GetErrorMessage
         GetTensorMutableData
         GetTensorShapeElementCount
         GetTensorTypeAndShape
+        MemoryInfoGetName
         ReleaseCUDAProviderOptions
+        ReleaseMemoryInfo
         ReleaseRunOptions
         ReleaseSession
         ReleaseSessionOptions
         ReleaseTensorTypeAndShapeInfo
+        ReleaseValue
         Run
         SessionOptionsAppendExecutionProvider_CUDA_V2
         UpdateCUDAProviderOptions

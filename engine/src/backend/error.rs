@@ -111,7 +111,7 @@ pub enum BackendError {
     },
     /// The backend's predictions are composited on the CPU only.
     #[error(
-        "compositor cuda was asked for, but the backend is {backend} on the CPU; use --backend tensorrt \
+        "compositor cuda was asked for, but the backend is {backend}; use --backend tensorrt \
          or --backend onnxruntime --provider cuda, or compositor auto, which gives the same bytes"
     )]
     NoDeviceCompositing {

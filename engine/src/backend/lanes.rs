@@ -12,8 +12,8 @@ use crate::batch::{
 };
 use crate::cuda::kernels::Kernels;
 use crate::cuda::{
-    Bindings, Context, DeviceInfo, Floats, JOB_WORDS, Lane, Network, PinnedKind, Queue, Regions,
-    ResidentPlan, Stage, Staging,
+    Context, DeviceInfo, Floats, JOB_WORDS, Lane, Network, PinnedKind, Prepared, Queue, Regions,
+    ResidentPlan, Stage, Staging, Stream,
 };
 use crate::frame::ModelGeometry;
 
@@ -50,6 +50,8 @@ where
 {
     plan: LanePlan,
     slots: Vec<Slot<N>>,
+    /// Networks between two lanes on their streams.
+    idle: Vec<(N, Stream)>,
     /// The frames on the device, where it composites.
     regions: Option<Regions>,
     /// The lane that the next batch takes; batches go round, so the oldest is the one after it.
@@ -60,23 +62,20 @@ where
 }
 
 /// A lane and what has run in it.
-struct Slot<N: Network>
-where
-    BackendError: From<N::Error>,
-{
+struct Slot<N> {
     lane: Lane<Stage<N>>,
     /// The regions that the batch that is under way uses.
     held: Vec<usize>,
-    /// What is sent there and back for it, in bytes.
-    bytes: [u64; 2],
+    /// What is sent there for it, how much of that is kept there, and what comes back, in bytes.
+    bytes: [u64; 3],
     /// Batch sizes that have run without a graph, which a capture needs to have happened.
     warm: Vec<usize>,
     /// When the batch that is under way was enqueued.
     started: Instant,
 }
 
-/// Makes the network of a lane.
-pub(super) type MakeNetwork<'a, N> = dyn Fn(&Bindings<'_>) -> Result<N, BackendError> + 'a;
+/// Makes a network for lanes on a stream.
+pub(super) type MakeNetwork<'a, N> = dyn Fn(&Stream) -> Result<N, BackendError> + 'a;
 
 impl<N: Network> Lanes<N>
 where
@@ -94,6 +93,7 @@ where
         let mut lanes = Self {
             plan: LanePlan { count: plan.count.clamp(1, MAX_LANES), ..plan },
             slots: Vec::new(),
+            idle: Vec::new(),
             regions: None,
             next: 0,
             previous_end: Instant::now(),
@@ -110,15 +110,22 @@ where
         make: &MakeNetwork<'_, N>,
     ) -> Result<(), BackendError> {
         let LanePlan { geometry, count, most, .. } = self.plan;
-        let network = floats(geometry, most);
+        let network_room = floats(geometry, most);
         let room = match &regions {
-            None => network,
+            None => network_room,
             Some(regions) => resident_floats(most, most * regions.largest_patch()),
         };
         for _ in 0..count {
-            let lane = Lane::new::<BackendError>(&self.context, room, |bindings| match &regions {
-                None => Ok(Stage::new(make(bindings)?)),
-                Some(regions) => Stage::resident(bindings, network, regions.shared(), make),
+            let (network, stream) = match self.idle.pop() {
+                Some(kept) => kept,
+                None => {
+                    let stream = Stream::new(&self.context)?;
+                    (make(&stream)?, stream)
+                }
+            };
+            let lane = Lane::on_stream::<BackendError>(stream, room, |lane| match &regions {
+                None => Ok(Stage::new(network, lane)?),
+                Some(regions) => Stage::resident(network, lane, network_room, regions.shared()),
             })?;
             self.slots.push(Slot::new(lane, most));
         }
@@ -127,7 +134,7 @@ where
         Ok(())
     }
 
-    /// Ends all lanes, so that others have their memory.
+    /// Ends all lanes, so that others have their memory, and keeps their networks.
     fn end(&mut self) -> Result<(), BackendError> {
         if self.slots.iter().any(|slot| slot.lane.is_busy()) {
             return Err(BackendError::Misused {
@@ -135,7 +142,7 @@ where
                 state: "batches are in flight",
             });
         }
-        self.slots.clear();
+        self.idle.extend(self.slots.drain(..).filter_map(Slot::end));
         self.regions = None;
         Ok(())
     }
@@ -243,19 +250,22 @@ where
             state: "its memory is not what this backend allocated",
         };
         let Some(mut staging) = staging else { return Err(foreign) };
-        let frames = if plan.whole { batch.capacity() } else { batch.len() }.max(plan.least);
-        let (floats, uploaded) = match (regions, batch.on_device_parts()) {
-            (None, None) => (floats(plan.geometry, frames), 0),
-            (Some(regions), Some(parts)) => {
-                let [jobs, rows] = &mut staging.inputs;
-                let Slot { lane, held, .. } = slot;
-                let prepared = regions.prepare(parts, rows, jobs, frames, lane.stream(), held)?;
-                (resident_floats(frames, prepared.patch_words), prepared.uploaded)
-            }
-            _ => return Err(foreign),
-        };
+        let given = if plan.whole { batch.capacity() } else { batch.len() };
+        let frames = given.max(plan.least);
+        let (floats, Prepared { regions: kept, rows, .. }) =
+            match (regions, batch.on_device_parts()) {
+                (None, None) => (floats(plan.geometry, frames), Prepared::default()),
+                (Some(regions), Some(parts)) => {
+                    let [jobs, rows] = &mut staging.inputs;
+                    let Slot { lane, held, .. } = slot;
+                    let prepared =
+                        regions.prepare(parts, rows, jobs, frames, lane.stream(), held)?;
+                    (resident_floats(frames, prepared.patch_words), prepared)
+                }
+                _ => return Err(foreign),
+            };
         let bytes = |floats: usize| (4 * floats) as u64;
-        slot.bytes = [bytes(floats.inputs.iter().sum()) + uploaded, bytes(floats.output)];
+        slot.bytes = [bytes(floats.inputs.iter().sum()) + rows + kept, kept, bytes(floats.output)];
         slot.submit(staging, floats, frames, &mut plan.graphs)?;
         self.next = (index + 1) % self.slots.len();
         Ok(batch.into_flight(index as u64))
@@ -272,7 +282,7 @@ where
         if let Some(regions) = &mut self.regions {
             regions.release(&mut slot.held);
         }
-        let [bytes_up, bytes_down] = slot.bytes;
+        let [bytes_up, bytes_kept, bytes_down] = slot.bytes;
         let parts = slot.lane.compute().parts(slot.lane.compute_marks())?;
         let milliseconds = |ms: f32| Duration::from_secs_f64(f64::from(ms).max(0.0) / 1e3);
         // The device may have been done long before anybody asked. Batches overlap on it; what counts
@@ -291,6 +301,7 @@ where
                 DeviceParts { assemble, network, composite }
             }),
             bytes_up,
+            bytes_kept,
             bytes_down,
         });
         Ok(completed)
@@ -317,7 +328,18 @@ where
 {
     fn new(lane: Lane<Stage<N>>, most: usize) -> Self {
         let held = Vec::with_capacity(most);
-        Self { lane, held, bytes: [0; 2], warm: Vec::new(), started: Instant::now() }
+        Self { lane, held, bytes: [0; 3], warm: Vec::new(), started: Instant::now() }
+    }
+
+    /// Ends the lane, whatever it was at. `None` where the device failed.
+    fn end(mut self) -> Option<(N, Stream)> {
+        // What fails here failed before, or is found out when the lane waits for its stream.
+        if self.lane.is_busy() {
+            drop(self.lane.collect());
+        }
+        self.lane.run(|stage, _| Ok::<_, BackendError>(stage.retire()?)).ok()?;
+        let (stage, stream) = self.lane.end().ok()?;
+        Some((stage.into_network(), stream))
     }
 
     /// Puts a batch of `frames` on the device: by graph from the second time on that the size comes
@@ -367,16 +389,12 @@ where
     }
 }
 
-impl<N: Network> Drop for Slot<N>
+impl<N: Network> Drop for Lanes<N>
 where
     BackendError: From<N::Error>,
 {
     fn drop(&mut self) {
-        // What fails here failed before, or is found out by the lane when it waits for its stream.
-        if self.lane.is_busy() {
-            drop(self.lane.collect());
-        }
-        let retired = self.lane.run(|stage, _| Ok::<_, BackendError>(stage.retire()?));
-        drop(retired);
+        // Each network before its stream, and all of them before what they share.
+        self.slots.drain(..).for_each(|slot| drop(slot.end()));
     }
 }

@@ -51,6 +51,8 @@ pub struct DeviceTimes {
     pub parts: Option<DeviceParts>,
     /// Bytes that were sent to it.
     pub bytes_up: u64,
+    /// How many of these are pixels that it then kept.
+    pub bytes_kept: u64,
     /// Bytes that came back.
     pub bytes_down: u64,
 }

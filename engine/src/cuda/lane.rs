@@ -59,6 +59,8 @@ pub struct Bindings<'a> {
     pub inputs: [u64; 2],
     /// Address of the output.
     pub output: u64,
+    /// Floats that there is room for.
+    pub room: Floats,
 }
 
 /// How long the device took for one batch, in milliseconds by its own clock.
@@ -74,7 +76,7 @@ pub struct DeviceTimes {
     pub total_ms: f32,
 }
 
-/// What a lane owns. Fields drop in this order: what refers to the device's memory goes before it.
+/// What a lane owns.
 struct Parts<C> {
     graphs: Vec<(usize, Graph)>,
     compute: C,
@@ -103,17 +105,30 @@ pub struct Lane<C> {
 }
 
 impl<C> Lane<C> {
-    /// A lane with room for `room`. `compute` makes what computes there; it may keep the addresses,
-    /// which stay valid until after it is dropped.
+    /// A lane on a stream of its own; otherwise as [`on_stream`](Self::on_stream).
     ///
     /// # Errors
-    /// What `compute` says, or when the device has not that much memory or refuses.
+    /// As [`on_stream`](Self::on_stream).
     pub fn new<E: From<CudaError>>(
         context: &Context,
         room: Floats,
         compute: impl FnOnce(&Bindings<'_>) -> Result<C, E>,
     ) -> Result<Self, E> {
-        let device = Device::new(context, room)?;
+        Self::on_stream(Stream::new(context)?, room, compute)
+    }
+
+    /// A lane on `stream`, which is idle, with room for `room`. `compute` makes what computes there; it
+    /// may keep the addresses, which stay valid until after it is dropped, or until the lane
+    /// [ends](Self::end).
+    ///
+    /// # Errors
+    /// What `compute` says, or when the device has not that much memory or refuses.
+    pub fn on_stream<E: From<CudaError>>(
+        stream: Stream,
+        room: Floats,
+        compute: impl FnOnce(&Bindings<'_>) -> Result<C, E>,
+    ) -> Result<Self, E> {
+        let device = Device::new(stream, room)?;
         match compute(&device.bindings()) {
             Ok(compute) => Ok(Self::assemble(device, compute)),
             Err(error) => {
@@ -285,6 +300,21 @@ impl<C> Lane<C> {
         }
     }
 
+    /// Ends the lane, once nothing is left on its stream, and gives back what computed and the stream,
+    /// to be used with another lane's buffers.
+    ///
+    /// # Errors
+    /// When the device cannot be waited for; what the lane owns is then leaked.
+    pub fn end(self) -> Result<(C, Stream), CudaError> {
+        self.parts.device.stream.settle()?;
+        let mut lane = ManuallyDrop::new(self);
+        // SAFETY: the lane is not used again, and not dropped.
+        let Parts { graphs, compute, host, device } =
+            unsafe { ManuallyDrop::take(&mut lane.parts) };
+        drop((graphs, host));
+        Ok((compute, device.stream))
+    }
+
     fn idle(&self, attempt: &'static str) -> Result<(), CudaError> {
         match self.is_busy() {
             true => Err(CudaError::Lane { attempt, state: "a batch is on its way" }),
@@ -296,9 +326,16 @@ impl<C> Lane<C> {
 impl<C> Drop for Lane<C> {
     fn drop(&mut self) {
         // A device that cannot be waited for may still be at work on what the lane owns.
-        if self.parts.device.stream.settle().is_ok() {
-            // SAFETY: the parts are dropped here, once, and not used again.
-            unsafe { ManuallyDrop::drop(&mut self.parts) }
+        if self.parts.device.stream.settle().is_err() {
+            return;
+        }
+        // SAFETY: the parts are taken here, once, and the lane is not used again.
+        let Parts { graphs, compute, host, device } =
+            unsafe { ManuallyDrop::take(&mut self.parts) };
+        drop((graphs, compute));
+        // On its way out, what computed may have queued something.
+        if device.stream.settle().is_err() {
+            mem::forget((host, device));
         }
     }
 }
@@ -330,14 +367,15 @@ impl<C> Parts<C> {
 }
 
 impl Device {
-    fn new(context: &Context, room: Floats) -> Result<Self, CudaError> {
+    fn new(stream: Stream, room: Floats) -> Result<Self, CudaError> {
+        let context = stream.context();
         let [image, audio] = room.inputs;
         let event = || Event::new(context);
         Ok(Self {
             inputs: [DeviceBuffer::new(context, image)?, DeviceBuffer::new(context, audio)?],
             output: DeviceBuffer::new(context, room.output)?,
             events: [event()?, event()?, event()?, event()?],
-            stream: Stream::new(context)?,
+            stream,
         })
     }
 
@@ -347,6 +385,7 @@ impl Device {
             stream: &self.stream,
             inputs: [image.pointer(), audio.pointer()],
             output: self.output.pointer(),
+            room: Floats { inputs: [image.len(), audio.len()], output: self.output.len() },
         }
     }
 

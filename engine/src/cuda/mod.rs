@@ -32,8 +32,8 @@ pub use lane::{Bindings, DeviceTimes, Floats, Lane, Staging};
 pub use memory::{DeviceBuffer, download, upload};
 #[cfg(feature = "tensorrt")]
 pub(crate) use network::{EngineNetwork, Tensors};
-pub(crate) use network::{Network, SessionNetwork, SessionTensors};
+pub(crate) use network::{Network, SessionError, SessionNetwork, SessionTensors};
 pub use nvrtc::Compiler;
 pub use pinned::{PinnedBuffer, PinnedKind};
-pub(crate) use resident::{JOB_WORDS, Queue, Regions, ResidentPlan, Stage};
+pub(crate) use resident::{JOB_WORDS, Prepared, Queue, Regions, ResidentPlan, Stage};
 pub use stream::Stream;

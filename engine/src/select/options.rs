@@ -96,7 +96,7 @@ pub struct BackendOptions {
     pub min_psnr_db: f64,
     /// Where it is kept what was decided by measuring; `None` where no such folder is known.
     pub decisions: Option<PathBuf>,
-    /// The largest batch that will be run, for an engine that is made here.
+    /// The largest batch that will be run, for an engine that is made here and for the lanes of a GPU.
     pub largest_batch: usize,
     /// How a GPU is used, whatever runs the network there.
     pub gpu: GpuSettings,

@@ -47,7 +47,7 @@ pub struct TuneOptions {
 }
 
 impl TuneOptions {
-    /// The largest batch that may be tried, for an engine that is made before.
+    /// The largest batch that may be tried, for engines and lanes that are made before.
     pub fn largest_batch(&self) -> usize {
         let given = self.batches.iter().flatten().copied().max();
         given.unwrap_or(LARGEST_BATCH[1])

@@ -30,13 +30,18 @@ pub fn geometry() -> ModelGeometry {
 
 /// Writes an unpacked package of `frames` PNG frames with the probe network.
 pub fn package(folder: &Path, frames: usize) {
+    package_of(folder, frames, Batch::Symbolic);
+}
+
+/// The same with another batch.
+pub fn package_of(folder: &Path, frames: usize, batch: Batch) {
     let options = SampleOptions {
         frames,
         size: Size::new(192, 108),
         side: SIDE,
         form: Form::Images(ImageFormat::Png),
         network: NetworkKind::Probe,
-        batch: Batch::Symbolic,
+        batch,
         seed: 3,
         rects: None,
     };

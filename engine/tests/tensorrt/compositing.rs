@@ -307,7 +307,7 @@ fn a_budget_that_is_too_small_and_a_second_wish_are_refused() {
     let error = Exact::new()
         .composite_on_device(&DevicePlan { rects: &[], stored: true, budget: None, cache: None })
         .unwrap_err();
-    let text = "compositor cuda was asked for, but the backend is exact on the CPU; use";
+    let text = "compositor cuda was asked for, but the backend is exact; use --backend tensorrt";
     assert!(error.to_string().starts_with(text), "{error}");
 }
 

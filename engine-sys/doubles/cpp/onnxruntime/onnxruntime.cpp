@@ -16,6 +16,7 @@
 #include <list>
 #include <map>
 #include <mutex>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -56,6 +57,8 @@ struct State {
     std::map<const void*, Session> sessions;
     // Options of runs that return before the device is done.
     std::map<const void*, bool> at_once;
+    // What was said to be in the device's memory.
+    std::set<const void*> device_infos, device_values;
     std::list<Job> jobs;
 };
 
@@ -83,8 +86,52 @@ Status injected(const char* call) {
 Status create_memory_info(const char* name, int type, int id, int kind, void** info) {
     const bool device = std::strcmp(name, "Cuda") == 0;
     if (device) name = "Cpu";
-    return real<KCreateMemoryInfo, decltype(create_memory_info)>()(
+    Status failed = real<KCreateMemoryInfo, decltype(create_memory_info)>()(
         name, type, device ? 0 : id, kind, info);
+    if (!failed && device) {
+        State& s = state();
+        const Lock lock(s.mutex);
+        s.device_infos.insert(*info);
+    }
+    return failed;
+}
+
+Status name_of_memory_info(const void* info, const char** name) {
+    State& s = state();
+    const Lock lock(s.mutex);
+    if (s.device_infos.count(info)) {
+        *name = "Cuda";
+        return nullptr;
+    }
+    return real<KMemoryInfoGetName, decltype(name_of_memory_info)>()(info, name);
+}
+
+void release_memory_info(void* info) {
+    State& s = state();
+    {
+        const Lock lock(s.mutex);
+        s.device_infos.erase(info);
+    }
+    real<KReleaseMemoryInfo, decltype(release_memory_info)>()(info);
+}
+
+Status create_tensor(const void* info, void* data, std::size_t bytes, const std::int64_t* shape,
+    std::size_t rank, int type, void** value) {
+    Status failed = real<KCreateTensorWithDataAsOrtValue, decltype(create_tensor)>()(
+        info, data, bytes, shape, rank, type, value);
+    State& s = state();
+    const Lock lock(s.mutex);
+    if (!failed && s.device_infos.count(info)) s.device_values.insert(*value);
+    return failed;
+}
+
+void release_value(void* value) {
+    State& s = state();
+    {
+        const Lock lock(s.mutex);
+        s.device_values.erase(value);
+    }
+    real<KReleaseValue, decltype(release_value)>()(value);
 }
 
 Status create_provider_options(Options** options) {
@@ -202,6 +249,13 @@ void run_job(void* data) {
 
 // The memory of a tensor.
 void memory_of(void* value, std::vector<std::uint64_t>& addresses, std::vector<std::size_t>& bytes) {
+    {
+        State& s = state();
+        const Lock lock(s.mutex);
+        if (!s.device_values.count(value)) {
+            double_abort("a session was given a value that is not in the device's memory");
+        }
+    }
     void* data = nullptr;
     void* info = nullptr;
     std::size_t count = 0;
@@ -262,12 +316,12 @@ Status run(void* handle, const void* options, const char* const* input_names,
         delete queued;
         return fail("CUDA failure " + std::to_string(code) + ": the launch was refused");
     }
-    const int tables = at_once ? 1 : -session->tables;
-    session->tables += tables;
-    double_alive("table", tables);
     if (!at_once && cuda->synchronize(session->stream) != 0) {
         return fail("CUDA failure: the stream cannot be waited for");
     }
+    const int tables = at_once ? 1 : -session->tables;
+    session->tables += tables;
+    double_alive("table", tables);
     return nullptr;
 }
 
@@ -298,9 +352,13 @@ const void* get_api(std::uint32_t version) {
         replace(KCreateMemoryInfo, create_memory_info);
         replace(KCreateSession, create_session);
         replace(KReleaseCUDAProviderOptions, release_provider_options);
+        replace(KCreateTensorWithDataAsOrtValue, create_tensor);
+        replace(KMemoryInfoGetName, name_of_memory_info);
+        replace(KReleaseMemoryInfo, release_memory_info);
         replace(KReleaseRunOptions, release_run_options);
         replace(KReleaseSession, release_session);
         replace(KReleaseSessionOptions, release_session_options);
+        replace(KReleaseValue, release_value);
         replace(KRun, run);
         replace(KSessionOptionsAppendExecutionProvider_CUDA_V2, append_provider);
         replace(KUpdateCUDAProviderOptions, update_provider_options);

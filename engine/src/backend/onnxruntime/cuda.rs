@@ -10,7 +10,7 @@ use super::session::tensor_infos;
 use crate::backend::lanes::{LanePlan, Lanes, MAX_LANES};
 use crate::backend::{Backend, BackendError, BatchLimit, DevicePlan, ModelSpec};
 use crate::batch::{Completed, HostBatch, InFlight};
-use crate::cuda::{Bindings, Context, DeviceInfo, SessionNetwork, SessionTensors};
+use crate::cuda::{Context, DeviceInfo, SessionError, SessionNetwork, SessionTensors, Stream};
 use crate::frame::ModelGeometry;
 use crate::onnx::Model;
 
@@ -51,9 +51,9 @@ struct Sessions {
 }
 
 impl Sessions {
-    fn make(&self, bindings: &Bindings<'_>) -> Result<SessionNetwork, BackendError> {
+    fn make(&self, stream: &Stream) -> Result<SessionNetwork, BackendError> {
         let Self { environment, library, model, threads, device, tensors } = self;
-        SessionNetwork::new(*tensors, *device, bindings, |cuda| {
+        SessionNetwork::new(*tensors, *device, stream, |cuda| {
             let session = provider::session(environment, library, model, *threads, cuda)?;
             let (inputs, outputs) =
                 (tensor_infos(session.inputs()), tensor_infos(session.outputs()));
@@ -77,7 +77,15 @@ impl OnnxRuntimeCuda {
         let spec = ModelSpec::declared(model, &Model::load(model)?)?;
         let OnnxRuntimeCudaOptions { library, device, threads, lanes, largest_batch } = options;
         provider::check(library)?;
-        let context = Context::new(*device)?;
+        let context = Context::new(*device).map_err(|error| BackendError::Provider {
+            library: library.clone(),
+            problem:
+                "expected a GPU to start; `engine-cli doctor` says what there is, and --provider \
+                      cpu works without one"
+                    .to_owned(),
+            source: Some(error.into()),
+        })?;
+        provider::preload(library);
         let (least, most) = match spec.batch_limit() {
             BatchLimit::Fixed(n) => (n, n),
             BatchLimit::Any | BatchLimit::UpTo(_) => (1, (*largest_batch).max(1)),
@@ -96,13 +104,19 @@ impl OnnxRuntimeCuda {
             },
         };
         let plan = LanePlan { geometry, count: *lanes, least, most, whole: true, graphs: None };
-        let lanes = Lanes::new(&context, plan, &|bindings| sessions.make(bindings))?;
+        let lanes = Lanes::new(&context, plan, &|stream| sessions.make(stream))?;
         Ok(Self { sessions, spec, lanes })
     }
 
     /// The GPU.
     pub fn device(&self) -> &DeviceInfo {
         self.lanes.device()
+    }
+}
+
+impl From<SessionError> for BackendError {
+    fn from(SessionError { attempt, source }: SessionError) -> Self {
+        Self::Run { attempt, source: source.into() }
     }
 }
 
@@ -140,11 +154,11 @@ impl Backend for OnnxRuntimeCuda {
     }
 
     fn composite_on_device(&mut self, plan: &DevicePlan<'_>) -> Result<String, BackendError> {
-        self.lanes.composite_on_device(plan, &|bindings| self.sessions.make(bindings))
+        self.lanes.composite_on_device(plan, &|stream| self.sessions.make(stream))
     }
 
     fn composite_on_host(&mut self) -> Result<(), BackendError> {
-        self.lanes.composite_on_host(&|bindings| self.sessions.make(bindings))
+        self.lanes.composite_on_host(&|stream| self.sessions.make(stream))
     }
 
     fn allocate(&self, capacity: usize) -> Result<HostBatch, BackendError> {

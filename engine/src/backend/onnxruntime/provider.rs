@@ -41,10 +41,13 @@ pub(super) fn session(
     let load = |error: ort::Error| refused(model, error);
     let no_gpu = |error: ort::Error| BackendError::Provider {
         library: library.to_owned(),
-        problem: refusal(driver_is_loaded()).to_owned(),
+        problem:
+            "the CUDA provider does not start; expected the CUDA and cuDNN libraries that it was \
+                  built for (pip install onnxruntime-gpu[cuda,cudnn] brings them, else \
+                  LD_LIBRARY_PATH must name their folders) and a driver that knows them"
+                .to_owned(),
         source: Some(error.into()),
     };
-    preload_from_pip(&resolved(library));
     let mut builder = Session::builder(environment)
         .and_then(|builder| Ok(builder.with_intra_threads(threads)?))
         .map_err(load)?
@@ -61,23 +64,6 @@ pub(super) fn session(
 /// The library with the provider, beside ONNX Runtime's own.
 const CUDA_PROVIDER: &str = "libonnxruntime_providers_cuda.so";
 
-/// Whether the kernel has a driver for NVIDIA GPUs: its own, WSL's, or that of a Jetson.
-fn driver_is_loaded() -> bool {
-    let signs = ["/proc/driver/nvidia/version", "/dev/dxg", "/dev/nvhost-gpu"];
-    signs.iter().any(|sign| Path::new(sign).exists())
-}
-
-const fn refusal(driver: bool) -> &'static str {
-    if driver {
-        "the CUDA provider does not start; expected the CUDA and cuDNN libraries that it was built \
-         for (pip install onnxruntime-gpu[cuda,cudnn] brings them, else LD_LIBRARY_PATH must name \
-         their folders) and a driver that knows them"
-    } else {
-        "no NVIDIA driver is loaded on this machine; `engine-cli doctor` says more, and --provider \
-         cpu works without one"
-    }
-}
-
 /// What the provider links, each after what it links itself.
 const CUDA_LIBRARIES: [&str; 8] = [
     "libcudart.so.",
@@ -93,8 +79,8 @@ const CUDA_LIBRARIES: [&str; 8] = [
 /// Loads the CUDA libraries that pip installed beside ONNX Runtime, where the dynamic loader does
 /// not look but takes what is loaded already. Does nothing elsewhere: what is missing then, the
 /// provider says itself.
-fn preload_from_pip(library: &Path) {
-    for path in pip_libraries(library) {
+pub(super) fn preload(library: &Path) {
+    for path in pip_libraries(&resolved(library)) {
         // One that cannot be loaded may be one that is not needed.
         _ = preload_dylib(&path);
     }

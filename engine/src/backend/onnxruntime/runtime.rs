@@ -85,7 +85,10 @@ impl OnnxRuntime {
                 Ok(RunOptions::new()?.with_outputs(only.preallocate(ModelSpec::OUTPUT, tensor)))
             })
             .map_err(failed("preparing its output"))?;
-        let mut outputs = self.session.run_with_options(inputs, &options)?;
+        let mut outputs = self
+            .session
+            .run_with_options(inputs, &options)
+            .map_err(failed("running the network"))?;
         let expected = shape.map(|size| size as i64);
         let unlike =
             |found: Vec<i64>| BackendError::OutputShape { found, expected: expected.into() };
@@ -103,12 +106,6 @@ impl OnnxRuntime {
 /// What to make of an error of the runtime's.
 fn failed(attempt: &'static str) -> impl FnOnce(ort::Error) -> BackendError {
     move |error| BackendError::Run { attempt, source: error.into() }
-}
-
-impl From<ort::Error> for BackendError {
-    fn from(error: ort::Error) -> Self {
-        failed("running the network")(error)
-    }
 }
 
 impl Backend for OnnxRuntime {

@@ -11,7 +11,7 @@ use self::plan::Plan;
 use super::lanes::{LanePlan, Lanes, MAX_LANES};
 use super::{Backend, BackendError, BatchLimit, DevicePlan, ModelSpec};
 use crate::batch::{Completed, HostBatch, InFlight};
-use crate::cuda::{Bindings, Context, DeviceInfo, EngineNetwork};
+use crate::cuda::{Context, DeviceInfo, EngineNetwork, Stream};
 use crate::frame::ModelGeometry;
 
 /// How to run an engine.
@@ -95,12 +95,12 @@ impl TensorRt {
     }
 }
 
-/// Makes an execution context of `engine` for a lane.
+/// Makes execution contexts of `engine`.
 fn network(
     engine: &Engine,
     plan: &Plan,
-) -> impl Fn(&Bindings<'_>) -> Result<EngineNetwork, BackendError> {
-    |bindings| Ok(EngineNetwork::new(engine, plan.tensors, bindings)?)
+) -> impl Fn(&Stream) -> Result<EngineNetwork, BackendError> {
+    |stream| Ok(EngineNetwork::new(engine, plan.tensors, stream)?)
 }
 
 impl Backend for TensorRt {

@@ -3,6 +3,7 @@
 use engine_sys::{Element, Engine, Error, ExecutionContext};
 
 use super::{Bindings, Network};
+use crate::cuda::Stream;
 
 /// Positions of the network's tensors among the engine's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,7 +18,7 @@ pub(crate) struct Tensors {
 pub(crate) struct EngineNetwork {
     context: ExecutionContext,
     tensors: Tensors,
-    /// The stream of the lane whose buffers it is bound to.
+    /// The stream that it runs on.
     stream: usize,
     /// Shapes of one frame behind the batch dimension, for each input.
     frames: [Vec<i64>; 2],
@@ -26,41 +27,43 @@ pub(crate) struct EngineNetwork {
 }
 
 impl EngineNetwork {
-    /// Binds a new execution context of `engine` to a lane with room for the engine's largest batch.
-    /// The tensors must be 32-bit floats.
-    pub(crate) fn new(
-        engine: &Engine,
-        tensors: Tensors,
-        bindings: &Bindings<'_>,
-    ) -> Result<Self, Error> {
-        let mut context = engine.create_context()?;
+    /// A new execution context of `engine`, whose tensors must be 32-bit floats, for lanes on `stream`
+    /// with room for the engine's largest batch.
+    pub(crate) fn new(engine: &Engine, tensors: Tensors, stream: &Stream) -> Result<Self, Error> {
         let [image, audio] = tensors.inputs;
-        let addresses = [
-            (image, bindings.inputs[0]),
-            (audio, bindings.inputs[1]),
-            (tensors.output, bindings.output),
-        ];
-        for (tensor, address) in addresses {
+        for tensor in [image, audio, tensors.output] {
             debug_assert_eq!(engine.tensors()[tensor].element, Element::Float);
-            // SAFETY: the lane's buffers have room for the largest shape of the profile and are
-            // freed after this value, which is the lane's, has been dropped.
-            unsafe { context.set_tensor_address(tensor, address) }?;
         }
         let frame = |tensor: usize| engine.tensors()[tensor].shape.clone();
         let frames = [frame(image), frame(audio)];
-        Ok(Self { context, tensors, stream: bindings.stream.raw(), frames, batch: None })
+        let context = engine.create_context()?;
+        Ok(Self { context, tensors, stream: stream.raw(), frames, batch: None })
     }
 }
 
 impl Network for EngineNetwork {
     type Error = Error;
 
+    fn bind(&mut self, lane: &Bindings<'_>) -> Result<(), Error> {
+        assert_eq!(lane.stream.raw(), self.stream, "a network was moved to another stream");
+        self.batch = None;
+        let [image, audio] = self.tensors.inputs;
+        let addresses =
+            [(image, lane.inputs[0]), (audio, lane.inputs[1]), (self.tensors.output, lane.output)];
+        for (tensor, address) in addresses {
+            // SAFETY: the lane's buffers have room for the largest shape of the profile. They are freed
+            // after this value, which is the lane's, has been dropped or bound to others.
+            unsafe { self.context.set_tensor_address(tensor, address) }?;
+        }
+        Ok(())
+    }
+
     fn is_set_to(&self, frames: usize) -> bool {
         self.batch == Some(frames)
     }
 
     fn enqueue(&mut self, frames: usize, lane: &Bindings<'_>) -> Result<(), Error> {
-        assert_eq!(lane.stream.raw(), self.stream, "a network was moved to another lane");
+        assert_eq!(lane.stream.raw(), self.stream, "a network was moved to another stream");
         if !self.is_set_to(frames) {
             self.batch = None;
             for (&tensor, shape) in self.tensors.inputs.iter().zip(&mut self.frames) {

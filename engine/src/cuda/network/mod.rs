@@ -6,17 +6,21 @@ mod session;
 
 #[cfg(feature = "tensorrt")]
 pub(crate) use engine::{EngineNetwork, Tensors};
-pub(crate) use session::{SessionNetwork, SessionTensors};
+pub(crate) use session::{SessionError, SessionNetwork, SessionTensors};
 
 use super::Bindings;
 
-/// A network that is bound to the buffers of one lane.
+/// A network that is bound to one stream, and to the buffers of a lane on it.
 ///
-/// It is made by, and only works with, the lane that it is part of: the lane drops it before the
-/// buffers, and waits before that.
+/// It only works with the lane that it is part of. That one waits for its stream before it drops the
+/// network, gives it away or frees the buffers; a network that was given away is bound to another
+/// lane's before it is used again.
 pub(crate) trait Network {
     /// What it says when it fails.
     type Error;
+
+    /// Binds it to the buffers of a lane on its stream, in place of others.
+    fn bind(&mut self, lane: &Bindings<'_>) -> Result<(), Self::Error>;
 
     /// Whether the next run needs no change of shapes.
     fn is_set_to(&self, frames: usize) -> bool;
@@ -24,8 +28,8 @@ pub(crate) trait Network {
     /// Puts the network on the lane's stream, for `frames` frames, and returns without waiting.
     fn enqueue(&mut self, frames: usize, lane: &Bindings<'_>) -> Result<(), Self::Error>;
 
-    /// Gives up what it keeps for the device, before it is dropped; may put itself on the lane's
-    /// stream once more.
+    /// Gives up what it keeps for the device, before its lane ends; may put itself on the lane's stream
+    /// once more.
     fn retire(&mut self) -> Result<(), Self::Error> {
         Ok(())
     }

@@ -9,6 +9,7 @@ use ort::session::{RunOptions, Session};
 use ort::value::{Shape, TensorRefMut};
 
 use super::{Bindings, Network};
+use crate::cuda::{Floats, Stream};
 
 /// The network's tensors: the image input, the audio input and the output, 32-bit floats each.
 #[derive(Clone, Copy, Debug)]
@@ -17,6 +18,20 @@ pub(crate) struct SessionTensors {
     pub(crate) names: [&'static str; 3],
     /// Shapes of one frame behind the batch dimension.
     pub(crate) frames: [[usize; 3]; 3],
+}
+
+/// ONNX Runtime refused something.
+#[derive(Debug)]
+pub(crate) struct SessionError {
+    /// What was being done, in words that complete "failed ...".
+    pub(crate) attempt: &'static str,
+    /// What it said.
+    pub(crate) source: ort::Error,
+}
+
+/// Tells an error that comes of `attempt`.
+fn failed(attempt: &'static str) -> impl Fn(ort::Error) -> SessionError {
+    move |source| SessionError { attempt, source }
 }
 
 /// A session whose CUDA provider computes on a lane's stream, from and to the lane's buffers.
@@ -30,8 +45,10 @@ pub(crate) struct SessionNetwork {
     options: [RunOptions; 2],
     /// Runs since one that waited.
     unsettled: u32,
+    /// Addresses of the lane's buffers, and the room there.
     addresses: [u64; 3],
-    /// The stream of the lane whose buffers these are.
+    room: Floats,
+    /// The stream that it runs on.
     stream: usize,
 }
 
@@ -46,52 +63,65 @@ struct Bound {
 const UNSETTLED: u32 = 255;
 
 impl SessionNetwork {
-    /// Binds a new session to a lane of GPU `device`, as CUDA counts them. `open` makes it, with the
-    /// provider that it is given and no other.
-    pub(crate) fn new<E: From<ort::Error>>(
+    /// A new session for lanes on `stream`, of the GPU `device` as CUDA counts them. `open` makes it,
+    /// with the provider that it is given and no other.
+    pub(crate) fn new<E: From<SessionError>>(
         tensors: SessionTensors,
         device: i32,
-        bindings: &Bindings<'_>,
+        stream: &Stream,
         open: impl FnOnce(CUDA) -> Result<Session, E>,
     ) -> Result<Self, E> {
-        let stream = bindings.stream.raw();
-        // SAFETY: the lane drops this value, and with it the session, before its stream.
-        let cuda = unsafe { CUDA::default().with_compute_stream(stream as *mut ()) };
+        // SAFETY: whoever has this value, and with it the session, keeps the stream until after it.
+        let cuda = unsafe { CUDA::default().with_compute_stream(stream.raw() as *mut ()) };
         let session = open(cuda.with_device_id(device))?;
+        Ok(Self::of(session, tensors, device, stream.raw())
+            .map_err(failed("preparing its runs"))?)
+    }
+
+    fn of(
+        session: Session,
+        tensors: SessionTensors,
+        device: i32,
+        stream: usize,
+    ) -> ort::Result<Self> {
         let mut options = [RunOptions::new()?, RunOptions::new()?];
         options[0].disable_device_sync()?;
         let name = |name: &str| CString::new(name).map_err(ort::Error::from);
         let [image, audio, output] = tensors.names;
-        let names = [name(image)?, name(audio)?, name(output)?];
         let (kind, memory) = (AllocatorType::Device, MemoryType::Default);
-        let [image, audio] = bindings.inputs;
         Ok(Self {
             bound: None,
             session,
             tensors,
-            names,
+            names: [name(image)?, name(audio)?, name(output)?],
             memory: MemoryInfo::new(AllocationDevice::CUDA, device, kind, memory)?,
             options,
             unsettled: 0,
-            addresses: [image, audio, bindings.output],
+            addresses: [0; 3],
+            room: Floats { inputs: [0; 2], output: 0 },
             stream,
         })
     }
 
-    fn bind(&self, frames: usize) -> ort::Result<Bound> {
+    /// The lane's buffers as tensors of `frames` frames.
+    fn shaped(&self, frames: usize) -> ort::Result<Bound> {
+        let [image, audio] = self.room.inputs;
+        let room = [image, audio, self.room.output];
         let value = |tensor: usize| {
             let shape = [&[frames], &self.tensors.frames[tensor][..]].concat();
+            let floats: usize = shape.iter().product();
+            assert!(floats <= room[tensor], "a batch is larger than its lane");
             let shape = Shape::new(shape.into_iter().map(|size| size as i64));
             let address = self.addresses[tensor] as *mut c_void;
-            // SAFETY: the lane's buffers have room for its largest batch, which it sees to, and are
-            // freed after this value, which is the lane's, has been dropped.
+            // SAFETY: the lane's buffer has room for these, and is freed after this value, which is the
+            // lane's, has been dropped or bound to others.
             unsafe { TensorRefMut::from_raw(self.memory.clone(), address, shape) }
         };
         Ok(Bound { frames, values: [value(0)?, value(1)?, value(2)?] })
     }
 
     /// Puts the network on the lane's stream, and waits for it where that is due.
-    fn run(&mut self, settle: bool) -> ort::Result<()> {
+    fn run(&mut self, settle: bool) -> Result<(), SessionError> {
         let Some(Bound { values: [image, audio, output], .. }) = &self.bound else { return Ok(()) };
         let [at_once, waits] = &self.options;
         let options = if settle { waits } else { at_once };
@@ -114,28 +144,44 @@ impl SessionNetwork {
                 outputs.as_mut_ptr(),
             )
         };
-        self.unsettled = if settle { 0 } else { self.unsettled + 1 };
         // SAFETY: the status is what the call before gave, and is looked at once.
-        unsafe { ort::Error::result_from_status(status) }
+        let done = unsafe { ort::Error::result_from_status(status) };
+        match (settle, &done) {
+            (true, Ok(())) => self.unsettled = 0,
+            // Whatever was left by then still is.
+            (true, Err(_)) => {}
+            (false, _) => self.unsettled += 1,
+        }
+        done.map_err(failed("running the network"))
     }
 }
 
 impl Network for SessionNetwork {
-    type Error = ort::Error;
+    type Error = SessionError;
+
+    fn bind(&mut self, lane: &Bindings<'_>) -> Result<(), SessionError> {
+        assert_eq!(lane.stream.raw(), self.stream, "a network was moved to another stream");
+        self.bound = None;
+        let [image, audio] = lane.inputs;
+        self.addresses = [image, audio, lane.output];
+        self.room = lane.room;
+        Ok(())
+    }
 
     fn is_set_to(&self, frames: usize) -> bool {
         self.bound.as_ref().is_some_and(|bound| bound.frames == frames)
     }
 
-    fn enqueue(&mut self, frames: usize, lane: &Bindings<'_>) -> ort::Result<()> {
-        assert_eq!(lane.stream.raw(), self.stream, "a network was moved to another lane");
+    fn enqueue(&mut self, frames: usize, lane: &Bindings<'_>) -> Result<(), SessionError> {
+        assert_eq!(lane.stream.raw(), self.stream, "a network was moved to another stream");
         if !self.is_set_to(frames) {
-            self.bound = Some(self.bind(frames)?);
+            let bound = self.shaped(frames).map_err(failed("binding its inputs and its output"))?;
+            self.bound = Some(bound);
         }
-        self.run(self.unsettled == UNSETTLED)
+        self.run(self.unsettled >= UNSETTLED)
     }
 
-    fn retire(&mut self) -> ort::Result<()> {
+    fn retire(&mut self) -> Result<(), SessionError> {
         // A session that goes with tables left gives them up on the stream, when nothing waits for it
         // any more. The lane's buffers hold some input or other.
         if self.unsettled == 0 { Ok(()) } else { self.run(true) }

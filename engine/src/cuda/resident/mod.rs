@@ -12,7 +12,7 @@ mod regions;
 mod rows;
 mod stage;
 
-pub(crate) use regions::{Regions, ResidentPlan};
+pub(crate) use regions::{Prepared, Regions, ResidentPlan};
 pub(crate) use stage::{Queue, Stage};
 
 use super::DeviceBuffer;

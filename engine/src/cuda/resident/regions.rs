@@ -87,8 +87,10 @@ struct Uploads {
 pub(crate) struct Prepared {
     /// Words that their patches take.
     pub(crate) patch_words: usize,
-    /// Bytes of regions and feature rows that had to be uploaded.
-    pub(crate) uploaded: u64,
+    /// Bytes of regions that had to be uploaded.
+    pub(crate) regions: u64,
+    /// Bytes of feature rows that had to be.
+    pub(crate) rows: u64,
 }
 
 impl Regions {
@@ -219,7 +221,7 @@ impl Regions {
             last = Some(*job);
             starts.push(start);
             prepared.patch_words += patch_stride(shape.size.width) / 4 * shape.size.height;
-            prepared.uploaded += uploaded;
+            prepared.regions += uploaded;
         }
         let brought = row_ends.last().map_or(0, |rows| rows * Features::ROW);
         let rows = rows.get(..brought).ok_or(FOREIGN)?;
@@ -227,7 +229,7 @@ impl Regions {
         // SAFETY: `shared` is kept until the lanes' streams and this one are idle, which whoever drops
         // it waits for. The lanes are those of the plan: one that has a batch takes no other.
         unsafe { ring.append(rows, &self.shared.rows, stream, lane) }?;
-        prepared.uploaded += size_of_val(rows) as u64;
+        prepared.rows += size_of_val(rows) as u64;
         // The device computes whole batches; what it makes too much lies behind the others and stays
         // there.
         let last = last.ok_or(FOREIGN)?;

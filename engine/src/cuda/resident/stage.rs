@@ -48,23 +48,28 @@ impl Resident {
             stream: lane.stream,
             inputs: [self.image.pointer(), self.audio.pointer()],
             output: self.predictions.pointer(),
+            room: Floats {
+                inputs: [self.image.len(), self.audio.len()],
+                output: self.predictions.len(),
+            },
         }
     }
 }
 
 impl<N: Network> Stage<N> {
-    /// The network between a lane's inputs and its output, to which it is bound.
-    pub(crate) fn new(network: N) -> Self {
-        Self { network, resident: None }
+    /// The network between a lane's inputs and its output.
+    pub(crate) fn new(mut network: N, lane: &Bindings<'_>) -> Result<Self, N::Error> {
+        network.bind(lane)?;
+        Ok(Self { network, resident: None })
     }
 
-    /// The network between resident regions and patches, on a lane whose input is jobs.
-    /// `room` is that of the network's own tensors, for which `network` makes it.
-    pub(crate) fn resident<E: From<CudaError>>(
+    /// The network between resident regions and patches, on a lane whose input is jobs. `room` is that
+    /// of the network's own tensors.
+    pub(crate) fn resident<E: From<CudaError> + From<N::Error>>(
+        mut network: N,
         lane: &Bindings<'_>,
         room: Floats,
         shared: &Arc<Shared>,
-        network: impl FnOnce(&Bindings<'_>) -> Result<N, E>,
     ) -> Result<Self, E> {
         let context = lane.stream.context();
         let resident = Resident {
@@ -74,8 +79,13 @@ impl<N: Network> Stage<N> {
             marks: [Event::new(context)?, Event::new(context)?],
             shared: Arc::clone(shared),
         };
-        let network = network(&resident.bindings(lane))?;
+        network.bind(&resident.bindings(lane))?;
         Ok(Self { network, resident: Some(resident) })
+    }
+
+    /// The network alone, for another lane on its stream, which is idle.
+    pub(crate) fn into_network(self) -> N {
+        self.network
     }
 
     /// Whether the next run needs no change of shapes.
