@@ -102,9 +102,9 @@ pub(crate) struct FrameArgs {
     #[arg(long, default_value = "1GiB", value_name = "SIZE", value_parser = bytes)]
     pub(crate) ram_budget: u64,
     /// What pastes the predictions into the frames; all give the same bytes. cpu: the fastest of this
-    /// CPU. cuda: the GPU that runs the network with --backend tensorrt, which then keeps the package's
-    /// frames and sends patches instead of predictions. auto: cpu, or cuda where a moment's
-    /// measurement finds it faster.
+    /// CPU. cuda: the GPU that runs the network, with TensorRT or --provider cuda, which then keeps
+    /// the package's frames and sends patches instead of predictions. auto: cpu, or cuda where a
+    /// moment's measurement finds it faster.
     #[arg(long, default_value = "auto", value_name = "auto|cpu|scalar|avx2|avx512|opencv|cuda")]
     pub(crate) compositor: CompositorChoice,
     /// How crops are resized: linear as this engine's Python peers do, cubic as in training.

@@ -104,6 +104,7 @@ fn without_flags(mut text: String) -> String {
         ("--frame-store", "frame_store"),
         ("--ram-budget", "ram_budget"),
         ("--region-budget", "region_budget"),
+        ("--lanes", "lanes"),
         ("--inputs", "inputs"),
         ("--model", "model"),
         ("--batch", "batch"),

@@ -89,7 +89,8 @@ fn auto_takes_the_gpu_where_there_is_no_tensorrt() {
     let work = Workplace::new();
     let Some(rig) = Rig::new(&work) else { return };
     let answer = rig.run(&["render", "pkg", "-o", "null"]).assert_ok();
-    for part in ["backend     not tensorrt: ", "backend     onnxruntime on Engine Double"] {
+    for part in ["backend     not tensorrt: ", "backend     onnxruntime on Engine Double, 2 lanes"]
+    {
         assert!(answer.stderr.contains(part), "no {part:?} in {}", answer.stderr);
     }
     // What the GPU cannot do is said, not done elsewhere.

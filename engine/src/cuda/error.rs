@@ -35,7 +35,9 @@ pub enum CudaError {
         count: usize,
     },
     /// No memory of the kind that was asked for.
-    #[error("CUDA has no memory left {attempt} of {bytes} bytes; use a smaller --batch")]
+    #[error(
+        "CUDA has no memory left {attempt} of {bytes} bytes; use a smaller --batch, fewer --lanes or a smaller --region-budget"
+    )]
     OutOfMemory {
         /// What was being done.
         attempt: &'static str,
@@ -63,7 +65,7 @@ pub enum CudaError {
     /// The frames that are in flight do not fit what regions may take on the device.
     #[error(
         "the GPU may keep {budget} bytes of frames; the {needed} that are in flight need {} ({bytes} \
-         each); use a larger --region-budget or a smaller --batch", *needed as u64 * bytes
+         each); use a larger --region-budget or fewer --lanes", *needed as u64 * bytes
     )]
     Regions {
         /// Bytes that are allowed.

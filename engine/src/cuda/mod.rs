@@ -21,6 +21,7 @@ mod network;
 mod nvrtc;
 mod pinned;
 mod resident;
+mod signals;
 mod stream;
 
 pub use context::Context;

@@ -8,6 +8,7 @@ use engine_sys::{check_whole, search};
 use libloading::os::unix::{Library, RTLD_LOCAL, RTLD_NOW};
 
 use super::CudaError;
+use super::signals::with_own_handlers;
 
 type Program = *mut std::ffi::c_void;
 type Size = unsafe extern "C" fn(Program, *mut usize) -> c_int;
@@ -143,10 +144,12 @@ impl Compiler {
         };
         self.check(made).map_err(failed)?;
         let program = Owned { compiler: self, raw };
-        // SAFETY: the program is a live one, and as many options are there as is said.
-        let compiled = unsafe {
-            (self.functions.compile)(program.raw, options.len() as c_int, options.as_ptr())
-        };
+        let compiled = with_own_handlers(|| {
+            // SAFETY: the program is a live one, and as many options are there as is said.
+            unsafe {
+                (self.functions.compile)(program.raw, options.len() as c_int, options.as_ptr())
+            }
+        });
         if let Err(error) = self.check(compiled) {
             let log = program.text(self.functions.log_size, self.functions.log);
             let log = log.map(|log| log.to_string_lossy().trim().to_owned()).unwrap_or_default();

@@ -28,5 +28,7 @@ pub(super) fn onnxruntime(model: &Path, options: &BackendOptions) -> Result<Open
             largest_batch: options.largest_batch,
         },
     )?;
-    Ok(silent(backend))
+    let (lanes, gpu) = (options.gpu.lanes, &backend.device().name);
+    let remark = format!("backend     onnxruntime on {gpu}, {lanes} lanes");
+    Ok(silent(backend).after(vec![remark]))
 }

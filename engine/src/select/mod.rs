@@ -249,10 +249,7 @@ fn onnxruntime_anywhere(
     mut remarks: Vec<String>,
 ) -> Result<Opened, SelectError> {
     match onnxruntime(model, ProviderChoice::Cuda, options) {
-        Ok(opened) => {
-            remarks.push(format!("backend     onnxruntime on {gpu}"));
-            Ok(opened.after(remarks))
-        }
+        Ok(opened) => Ok(opened.after(remarks)),
         Err(error) => {
             remarks.push(format!("backend     not onnxruntime on {gpu}: {}", chain(&error)));
             on_cpu(model, options, remarks, &format!("nothing runs this network on {gpu}"))

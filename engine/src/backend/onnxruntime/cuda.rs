@@ -40,6 +40,10 @@ pub struct OnnxRuntimeCuda {
     lanes: Lanes<SessionNetwork>,
 }
 
+/// What is said where the driver has no GPU to give; its own words follow.
+const NO_GPU: &str = "expected one that starts; `engine-cli doctor` says what there is, and \
+                      --provider cpu works without any";
+
 /// What makes a lane's session.
 struct Sessions {
     environment: Environment,
@@ -79,10 +83,7 @@ impl OnnxRuntimeCuda {
         provider::check(library)?;
         let context = Context::new(*device).map_err(|error| BackendError::Provider {
             library: library.clone(),
-            problem:
-                "expected a GPU to start; `engine-cli doctor` says what there is, and --provider \
-                      cpu works without one"
-                    .to_owned(),
+            problem: NO_GPU.to_owned(),
             source: Some(error.into()),
         })?;
         provider::preload(library);
