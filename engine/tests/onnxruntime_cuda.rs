@@ -133,11 +133,15 @@ fn the_device_says_what_it_took_and_sends_patches() {
     package(folder, 5);
     let wanted = Wanted { inputs: Inputs::Derived, ..wanted() }.on_device();
     let (_, traces) = render_traced(folder, wanted, || open(folder, &library, wanted), 10).unwrap();
-    for trace in &traces {
-        let device = trace.device.unwrap();
-        let parts = device.parts.unwrap();
-        assert!(parts.assemble + parts.network + parts.composite <= device.compute);
-        assert!(device.bytes_down > 0 && device.bytes_down < 4 * 3 * 32 * 32 * 4);
+    // Two full batches and a short one, each whole: jobs, crops that come for the first time, and the
+    // rows that the batch before did not bring.
+    let crop = 3 * (SIDE as u64 + 8) * (SIDE as u64 + 8);
+    let sent: Vec<_> = traces.iter().map(|trace| trace.device.unwrap()).collect();
+    let expected = [(4, 4, 16 + 3), (4, 1, 4), (4, 0, 2)]
+        .map(|(jobs, crops, rows)| (jobs * 72 + crops * crop + rows * 4 * 512, crops * crop));
+    assert_eq!([0, 1, 2].map(|k| (sent[k].bytes_up, sent[k].bytes_kept)), expected);
+    for device in sent {
+        assert!(device.bytes_down > 0 && device.bytes_down < 4 * 3 * (SIDE * SIDE) as u64 * 4);
     }
     assert_eq!(traces.len(), 3);
 }
