@@ -16,7 +16,8 @@ use engine::sample::Batch;
 use engine_doubles::Exclusive;
 
 use crate::support::gpu::{
-    Wanted, batch, chain, expected, expected_of, on_device, planes, render, render_traced, store,
+    Wanted, any_call_may_fail, batch, chain, expected, expected_of, on_device, planes, render,
+    render_traced, store,
 };
 use crate::support::{SIDE, package, package_of};
 
@@ -175,28 +176,11 @@ fn whichever_call_fails_it_is_said_and_nothing_is_left() {
     package(folder, 3);
     let expected = expected(folder, 6);
     for wanted in [wanted(), wanted().on_device()] {
-        let mut errors = 0;
-        for nth in 1.. {
-            control.reset();
-            control.fail("*", nth, 719);
-            let result = render(folder, wanted, || open(folder, &library, wanted), 6);
-            let reached = control.calls("*") >= u64::from(nth);
-            match result {
-                // The call was one of those that end something.
-                Ok(frames) => assert!(frames == expected, "call {nth}"),
-                Err(error) => {
-                    assert!(reached, "call {nth} was not made: {error}");
-                    let error = chain(&error);
-                    assert!(error.contains("CUDA") || error.contains("GPU"), "{error}");
-                    errors += 1;
-                }
-            }
-            assert_eq!(control.census(), Vec::<String>::new(), "call {nth}");
-            if !reached {
-                break;
-            }
-        }
-        assert!(errors > 50, "only {errors} calls that matter were made");
+        let run = || render(folder, wanted, || open(folder, &library, wanted), 6);
+        any_call_may_fail(&control, &format!("{wanted:?}"), &expected, run, |error| {
+            let error = chain(error);
+            assert!(error.contains("CUDA") || error.contains("GPU"), "{error}");
+        });
     }
 }
 

@@ -117,6 +117,18 @@ fn settings_that_were_found_on_the_gpu_run_there() {
 }
 
 #[test]
+fn a_search_begins_with_a_larger_batch_than_it_would_try() {
+    let work = Workplace::new();
+    let Some(rig) = Rig::new(&work) else { return };
+    let tune = ["tune", "--package", "pkg", "--workers", "1", "--seconds", "1", "-o"];
+    let gpu = ["--backend", "onnxruntime", "--provider", "cuda"];
+    rig.run(&[&tune[..], &["32.json", "--batch", "32"], &gpu].concat()).assert_ok();
+    let again = [&tune[..], &["again.json", "--from", "32.json"], &gpu].concat();
+    let again = rig.run(&again).assert_ok();
+    assert!(again.stderr.contains("onnxruntime cuda, batch 32, workers 1"), "{}", again.stderr);
+}
+
+#[test]
 fn bench_says_what_the_gpu_took() {
     let work = Workplace::new();
     let Some(rig) = Rig::new(&work) else { return };

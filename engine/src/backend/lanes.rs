@@ -195,14 +195,6 @@ where
         self.fill(None, make)
     }
 
-    /// Floats of a lane's tensors for a batch of `frames`, of which patches take `patch_words`.
-    fn floats(&self, frames: usize, patch_words: usize) -> Floats {
-        match &self.regions {
-            None => floats(self.plan.geometry, frames),
-            Some(_) => resident_floats(frames, patch_words),
-        }
-    }
-
     /// As [`Backend::allocate`](super::Backend::allocate).
     pub(super) fn allocate(&self, capacity: usize) -> Result<HostBatch, BackendError> {
         if capacity > self.plan.most {
@@ -213,9 +205,11 @@ where
         }
         let geometry = self.plan.geometry;
         let frames = capacity.max(self.plan.least);
-        let largest_patch = self.regions.as_ref().map_or(0, Regions::largest_patch);
-        let mut room = self.floats(frames, capacity * largest_patch);
-        // New feature rows, at most a window a frame.
+        let mut room = match &self.regions {
+            None => floats(geometry, frames),
+            Some(regions) => resident_floats(frames, capacity * regions.largest_patch()),
+        };
+        // Windows, or new feature rows, which are at most a window a frame.
         room.inputs[1] = frames * AUDIO_LEN;
         // The assembler reads back what it wrote where it derives the masked half from the other.
         let staging = Staging::zeroed(&self.context, room, PinnedKind::Cached)?;

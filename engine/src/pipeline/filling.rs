@@ -60,7 +60,7 @@ impl<'a> Filling<'a> {
             let asked = Instant::now();
             let Some(sample) = self.source.next() else { break };
             batch.trace.frame_wait += asked.elapsed();
-            let follows = self.next > self.first;
+            let follows = self.filled() > 0;
             self.assembler.push_speech(batch, sample?, &self.speech, follows);
             self.next += 1;
         }

@@ -10,6 +10,7 @@ use engine::composite::{Compositor, CompositorChoice, Interpolation};
 use engine::cuda::{devices, kernels};
 use engine::dataset::{FrameStore, Inputs, Package, StoreMode, StoreOptions};
 use engine::pipeline::{CancelToken, Mode, Pipeline, PipelineError, PipelineOptions, Stages};
+use engine_doubles::Control;
 use engine_sys::Flavour;
 
 use super::{Collect, Exact, SIDE, Setting, pipeline};
@@ -144,6 +145,40 @@ pub fn stages(
         frame: package.frame_size(),
         rects: package.rects().to_vec(),
     }
+}
+
+/// Runs again and again, each time with another call failing, until all have. Every run has to end with
+/// the frames that are expected or an error that passes `check`, and to leave nothing behind.
+pub fn any_call_may_fail(
+    control: &Control,
+    what: &str,
+    expected: &[(u64, Vec<u8>)],
+    run: impl Fn() -> Result<Vec<(u64, Vec<u8>)>, PipelineError>,
+    check: impl Fn(&PipelineError),
+) {
+    let mut errors = 0;
+    for nth in 1.. {
+        control.reset();
+        // 719: the launch failed.
+        control.fail("*", nth, 719);
+        let result = run();
+        let reached = control.calls("*") >= u64::from(nth);
+        match result {
+            // The call was one whose failure does not matter, such as a capture.
+            Ok(frames) => assert!(frames == expected, "{what}, call {nth}"),
+            Err(error) => {
+                assert!(reached, "{what}, call {nth} was not made: {error}");
+                assert!(matches!(error, PipelineError::Backend(_)), "{what}: {error:?}");
+                check(&error);
+                errors += 1;
+            }
+        }
+        assert_eq!(control.census(), Vec::<String>::new(), "{what}, call {nth}");
+        if !reached {
+            break;
+        }
+    }
+    assert!(errors > 50, "{what}: only {errors} calls that matter were made");
 }
 
 /// The same frames from the exact network on the CPU.

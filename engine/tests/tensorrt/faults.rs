@@ -2,10 +2,8 @@
 
 use std::sync::Arc;
 
-use engine::pipeline::PipelineError;
-
 use crate::rig::{Told, open, stand_ins, ways};
-use crate::support::gpu::{chain, expected, render};
+use crate::support::gpu::{any_call_may_fail, chain, expected, render};
 use crate::support::package;
 
 #[test]
@@ -16,29 +14,9 @@ fn any_call_may_fail_and_nothing_is_lost() {
     let expected = expected(folder.path(), 14);
     for wanted in ways(flavours) {
         let flavour = format!("{:?}, compositor {}", wanted.flavour, wanted.compositor);
-        let mut errors = 0;
-        for nth in 1.. {
-            control.reset();
-            // 719: the launch failed.
-            control.fail("*", nth, 719);
-            let told = Arc::<Told>::default();
-            let result = render(folder.path(), wanted, || open(wanted, &told), 14);
-            let reached = control.calls("*") >= u64::from(nth);
-            match result {
-                // The call was one whose failure does not matter, such as a capture.
-                Ok(frames) => assert!(frames == expected, "{flavour}, call {nth}"),
-                Err(error) => {
-                    assert!(reached, "{flavour}, call {nth} was not made: {error}");
-                    assert!(matches!(error, PipelineError::Backend(_)), "{flavour}: {error:?}");
-                    errors += 1;
-                }
-            }
-            assert_eq!(control.census(), Vec::<String>::new(), "{flavour}, call {nth}");
-            if !reached {
-                break;
-            }
-        }
-        assert!(errors > 50, "{flavour}: only {errors} calls that matter were made");
+        let told = Arc::<Told>::default();
+        let run = || render(folder.path(), wanted, || open(wanted, &told), 14);
+        any_call_may_fail(&control, &flavour, &expected, run, |_| ());
     }
 }
 

@@ -41,11 +41,7 @@ pub(super) fn session(
     let load = |error: ort::Error| refused(model, error);
     let no_gpu = |error: ort::Error| BackendError::Provider {
         library: library.to_owned(),
-        problem:
-            "the CUDA provider does not start; expected the CUDA and cuDNN libraries that it was \
-                  built for (pip install onnxruntime-gpu[cuda,cudnn] brings them, else \
-                  LD_LIBRARY_PATH must name their folders) and a driver that knows them"
-                .to_owned(),
+        problem: REFUSAL.to_owned(),
         source: Some(error.into()),
     };
     let mut builder = Session::builder(environment)
@@ -60,6 +56,11 @@ pub(super) fn session(
         if of_the_gpu { no_gpu(error) } else { load(error) }
     })
 }
+
+/// What is said where the provider does not start; its own words follow.
+const REFUSAL: &str = "the CUDA provider does not start; expected the CUDA and cuDNN libraries that \
+                       it was built for (pip install onnxruntime-gpu[cuda,cudnn] brings them, else \
+                       LD_LIBRARY_PATH must name their folders) and a driver that knows them";
 
 /// The library with the provider, beside ONNX Runtime's own.
 const CUDA_PROVIDER: &str = "libonnxruntime_providers_cuda.so";

@@ -17,6 +17,7 @@ pub(crate) use stage::{Queue, Stage};
 
 use super::DeviceBuffer;
 use super::kernels::{Kernels, RowRing, Sizes};
+use crate::dataset::Features;
 
 /// What queued work of any lane may refer to.
 pub(crate) struct Shared {
@@ -27,7 +28,6 @@ pub(crate) struct Shared {
     _tables: DeviceBuffer,
     /// Feature rows, a ring.
     rows: DeviceBuffer,
-    row_slots: u32,
     sizes: Sizes,
     /// Width and height that no rectangle exceeds.
     largest: [usize; 2],
@@ -35,7 +35,8 @@ pub(crate) struct Shared {
 
 impl Shared {
     fn row_ring(&self) -> RowRing {
-        RowRing { address: self.rows.pointer(), slots: self.row_slots }
+        let slots = (self.rows.len() / Features::ROW) as u32;
+        RowRing { address: self.rows.pointer(), slots }
     }
 }
 

@@ -136,7 +136,6 @@ impl Regions {
             regions: DeviceBuffer::new(context, count * layout.bytes() / 4)?,
             _tables: tables,
             rows: DeviceBuffer::new(context, rows.floats())?,
-            row_slots: rows.slots() as u32,
             sizes: Sizes::of(plan.geometry),
             largest: [most(|s| s.width).unwrap_or(0), most(|s| s.height).unwrap_or(0)],
         };

@@ -49,11 +49,6 @@ impl Rows {
         self.slots * Features::ROW
     }
 
-    /// How many rows there is room for.
-    pub(super) fn slots(&self) -> usize {
-        self.slots
-    }
-
     /// Where the window begins that ends with row `end` of those that are appended next.
     pub(super) fn window(&self, end: usize) -> u32 {
         let first = self.next.wrapping_add(end).wrapping_sub(Features::WINDOW_ROWS);
